@@ -1,0 +1,92 @@
+// The forms in which `listen` takes an address.
+import { isIPv4, isIPv6 } from "node:net";
+import { isAbsolute, resolve } from "node:path";
+import type { Address, ListenConfig } from "./types.js";
+
+// sockaddr_un.sun_path without its final NUL.
+const LONGEST_SOCKET_PATH = 107;
+
+/** The address, or what is wrong with it. Relative socket paths start at `folder`. */
+export function parseAddress(text: string, folder: string): Address | { error: string } {
+  if (text.startsWith("unix:")) return parseUnix(text.slice(5), folder);
+  if (text.startsWith("fd:")) return parseDescriptor(text.slice(3));
+  if (text === "systemd") return { kind: "systemd" };
+  if (text.startsWith("systemd:")) return { kind: "systemd", name: text.slice(8) };
+  return parseTcp(text);
+}
+
+/** One address of the command line; throws a plain sentence. */
+export function parseListenArgument(text: string, folder: string): ListenConfig {
+  const address: Address | { error: string } = parseAddress(text, folder);
+  if ("error" in address) throw new Error(`--listen ${text}: ${address.error}`);
+  return { address, text, proxyProtocol: false, backlog: 1024 };
+}
+
+function parseUnix(path: string, folder: string): Address | { error: string } {
+  if (path === "") return { error: "a Unix socket needs a path: unix:/run/app.sock" };
+  const absolute = isAbsolute(path) ? path : resolve(folder, path);
+  if (absolute.includes("\0")) return { error: "a socket's path must not contain NUL" };
+  if (Buffer.byteLength(absolute) > LONGEST_SOCKET_PATH) {
+    return {
+      error: `the path of a Unix socket has at most ${LONGEST_SOCKET_PATH} bytes; use a shorter one`,
+    };
+  }
+  return { kind: "unix", path: absolute };
+}
+
+function parseDescriptor(text: string): Address | { error: string } {
+  if (!/^[0-9]{1,6}$/.test(text) || Number(text) < 3) {
+    return { error: "an inherited socket is fd:N with N from 3" };
+  }
+  return { kind: "fd", fd: Number(text) };
+}
+
+function parseTcp(text: string): Address | { error: string } {
+  const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):([0-9]{1,5})$/.exec(text);
+  if (match === null) return { error: explain(text) };
+  const port = Number(match[3]);
+  if (port > 65535) return { error: `port ${port} is out of range: 0 to 65535` };
+  const [, six, name = ""] = match;
+  if (six !== undefined) {
+    return isIPv6(six) ? tcp(six, port) : { error: `${JSON.stringify(six)} is no IPv6 address` };
+  }
+  if (name === "" || name === "*") return { kind: "tcp", host: "::", port, anyHost: true };
+  if (name === "localhost") return tcp("127.0.0.1", port);
+  if (isIPv4(name)) return tcp(name, port);
+  return {
+    error: `${JSON.stringify(name)} is no IP address; write one, such as 127.0.0.1:${port}, or :${port} for all`,
+  };
+}
+
+function tcp(host: string, port: number): Address {
+  return { kind: "tcp", host, port, anyHost: false };
+}
+
+function explain(text: string): string {
+  if (isIPv6(text) || /^[0-9a-fA-F:]*::[0-9a-fA-F:]*$/.test(text)) {
+    return `an IPv6 address stands in brackets and has a port: [${text}]:8080`;
+  }
+  if (isIPv4(text)) return `the port is missing: ${text}:8080`;
+  if (/^[0-9]+$/.test(text))
+    return `an address has a colon before the port: 127.0.0.1:${text}, or :${text} for all`;
+  if (text.startsWith("/")) return `a Unix socket is written unix:${text}`;
+  if (/^https?:\/\//.test(text))
+    return `leave out the scheme: ${text.replace(/^https?:\/\//, "").replace(/\/.*$/, "")}`;
+  return "expected host:port, [address]:port, :port, unix:/path, fd:N or systemd";
+}
+
+/** How the address is written in messages, with the port that the kernel chose. */
+export function formatAddress(address: Address, port?: number): string {
+  switch (address.kind) {
+    case "tcp": {
+      const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+      return `http://${host}:${port ?? address.port}`;
+    }
+    case "unix":
+      return `unix:${address.path}`;
+    case "fd":
+      return `fd:${address.fd}`;
+    case "systemd":
+      return address.name === undefined ? "systemd" : `systemd:${address.name}`;
+  }
+}

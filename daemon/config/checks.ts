@@ -1,0 +1,306 @@
+// What the schema cannot say: values that must fit each other, and the machine.
+import { readdirSync, statSync } from "node:fs";
+import { basename, dirname, relative, resolve } from "node:path";
+import { parseAddress } from "./address.js";
+import type { ConfigDocument, Path } from "./document.js";
+import { findClashes, type Claim } from "./patterns.js";
+import type { Problem } from "./problem.js";
+import { schema } from "./schema.js";
+import { nearest } from "./suggest.js";
+import type { ConfigFile, ListenConfig, RespondConfig, RouteConfig } from "./types.js";
+import { formatSize } from "./units.js";
+
+/** As `Addon.checkPattern`: `column` counts bytes from 0. */
+export type CheckPattern = (pattern: string) => { column: number; message: string } | null;
+
+export interface CheckContext {
+  document: ConfigDocument;
+  folder: string;
+  checkPattern: CheckPattern;
+}
+
+const SEGMENT_BYTES = 4096;
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const FIELD_VALUE = /^[\t\x20-\x7e]*$/;
+// Native code writes these itself.
+const OWNED_FIELDS = [
+  "connection",
+  "content-length",
+  "content-type",
+  "date",
+  "keep-alive",
+  "server",
+  "transfer-encoding",
+  "upgrade",
+];
+
+/** All problems of a configuration whose shape is right. Items that the schema refused are undefined. */
+export function checkConfig(config: ConfigFile, context: CheckContext): Problem[] {
+  return [
+    ...parseListen(config.listen, context).problems,
+    ...checkLimits(config, context),
+    ...checkHealth(config, context),
+    ...config.routes.flatMap((route: RouteConfig | undefined, index) =>
+      route === undefined ? [] : checkRoute(route, ["routes", index], context),
+    ),
+    ...findClashes(claimsOf(config, context.document)),
+  ];
+}
+
+export function parseListen(
+  listen: ConfigFile["listen"],
+  context: Pick<CheckContext, "document" | "folder">,
+) {
+  const problems: Problem[] = [];
+  const listeners: ListenConfig[] = [];
+  const seen = new Map<string, string>();
+  for (const [index, entry] of (Array.isArray(listen) ? listen : [listen]).entries()) {
+    if (entry === undefined) continue;
+    const path: Path = Array.isArray(listen) ? ["listen", index] : ["listen"];
+    const item =
+      typeof entry === "string" ? { address: entry, proxyProtocol: false, backlog: 1024 } : entry;
+    const at = typeof entry === "string" ? path : [...path, "address"];
+    const offset = context.document.valueOffset(at);
+    const address = parseAddress(item.address, context.folder);
+    if ("error" in address) {
+      problems.push({ code: "config/bad-address", message: address.error, offset });
+      continue;
+    }
+    const identity = JSON.stringify(address);
+    const isTaken = seen.has(identity) && !(address.kind === "tcp" && address.port === 0);
+    if (isTaken)
+      problems.push({
+        code: "config/duplicate-address",
+        message: `${item.address} is there twice`,
+        offset,
+      });
+    seen.set(identity, item.address);
+    const mode =
+      "mode" in item && item.mode !== undefined ? Number.parseInt(item.mode, 8) : undefined;
+    if (mode !== undefined && address.kind !== "unix") {
+      problems.push({
+        code: "config/bad-address",
+        message: "mode is for unix: addresses only; remove it",
+        offset: context.document.keyOffset([...path, "mode"]),
+      });
+    }
+    listeners.push({
+      address,
+      text: item.address,
+      proxyProtocol: item.proxyProtocol,
+      backlog: item.backlog,
+      ...(mode === undefined ? {} : { mode }),
+    });
+  }
+  return { listeners, problems };
+}
+
+function checkLimits({ limits }: ConfigFile, { document }: CheckContext): Problem[] {
+  const problems: Problem[] = [];
+  const atLeast = (key: keyof typeof limits, least: number, why: string) => {
+    const value = limits[key] ?? 0;
+    if (value >= least) return;
+    const shown = key === "slots" ? String(least) : formatSize(least);
+    const message = `limits.${key} must be at least ${shown}: ${why}`;
+    problems.push({
+      code: "config/limits-clash",
+      message,
+      offset: document.valueOffset(["limits", key]),
+    });
+  };
+  const headSegments = Math.ceil(limits.head / SEGMENT_BYTES) * SEGMENT_BYTES;
+  atLeast("head", limits.target, "limits.target must fit into it");
+  atLeast(
+    "connection",
+    headSegments + SEGMENT_BYTES,
+    "a whole head (limits.head) and a segment must fit into it",
+  );
+  atLeast(
+    "arena",
+    Math.max(2 * limits.connection, 16 * SEGMENT_BYTES),
+    "two connections (limits.connection) and 16 segments must fit into it",
+  );
+  atLeast("slots", limits.queue, "limits.queue waits in them");
+  return problems;
+}
+
+function checkHealth({ health }: ConfigFile, { document, checkPattern }: CheckContext): Problem[] {
+  if (!health.enabled) return [];
+  return (["live", "ready"] as const).flatMap((key) => {
+    const path = health[key];
+    if (path.includes("{")) {
+      const message = `health.${key} must be a plain path, without parameters`;
+      return [
+        { code: "config/bad-pattern", message, offset: document.valueOffset(["health", key]) },
+      ];
+    }
+    return checkOnePattern(path, ["health", key], document, checkPattern);
+  });
+}
+
+function checkRoute(
+  route: RouteConfig,
+  path: Path,
+  { document, folder, checkPattern }: CheckContext,
+): Problem[] {
+  const problems = checkOnePattern(route.path, [...path, "path"], document, checkPattern);
+  const report = (code: string, message: string, offset: number) =>
+    problems.push({ code, message, offset });
+  // What the schema has refused was there all the same.
+  const wrote = (key: string) => document.keyOffset([...path, key]) !== document.keyOffset(path);
+  const has = {
+    handler: route.handler !== undefined || wrote("handler"),
+    respond: route.respond !== undefined || wrote("respond"),
+  };
+  if (has.handler && has.respond)
+    report(
+      "config/route-answer",
+      "a route has handler or respond, not both; remove one",
+      document.keyOffset([...path, "respond"]),
+    );
+  // A misspelt key was meant to answer: one message is enough.
+  if (!has.handler && !has.respond && !hasUnknownKey(document.value, path))
+    report(
+      "config/route-answer",
+      `nothing answers ${route.path}; add handler or respond`,
+      document.valueOffset(path),
+    );
+  for (const key of ["options", "timeout", "body"] as const) {
+    if (!has.handler && has.respond && route[key] !== undefined) {
+      report(
+        "config/route-answer",
+        `${key} is for routes with a handler; remove it`,
+        document.keyOffset([...path, key]),
+      );
+    }
+  }
+  const repeated =
+    route.methods?.findIndex(
+      (method, index, all) => method !== undefined && all.indexOf(method) !== index,
+    ) ?? -1;
+  if (repeated !== -1)
+    report(
+      "config/duplicate-method",
+      `${route.methods?.[repeated]} is there twice`,
+      document.valueOffset([...path, "methods", repeated]),
+    );
+  if (route.handler !== undefined) {
+    const message = checkModule(route.handler, folder);
+    if (message !== undefined)
+      report("config/missing-handler", message, document.valueOffset([...path, "handler"]));
+  }
+  if (route.respond !== undefined)
+    problems.push(...checkRespond(route.respond, [...path, "respond"], document));
+  return problems;
+}
+
+function hasUnknownKey(value: unknown, path: Path): boolean {
+  const written = path.reduce<unknown>(
+    (at, step) => (at as Record<string | number, unknown>)[step],
+    value,
+  ) as object;
+  return Object.keys(written).some(
+    (key) => !Object.hasOwn(schema.properties.routes.items.properties, key),
+  );
+}
+
+function checkOnePattern(
+  pattern: string,
+  path: Path,
+  document: ConfigDocument,
+  checkPattern: CheckPattern,
+): Problem[] {
+  const found = checkPattern(pattern);
+  if (found === null) return [];
+  const index = Buffer.from(pattern).subarray(0, found.column).toString().length;
+  return [
+    {
+      code: "config/bad-pattern",
+      message: found.message,
+      offset: document.characterOffset(path, index),
+    },
+  ];
+}
+
+function checkModule(handler: string, folder: string): string | undefined {
+  const file = resolve(folder, handler);
+  try {
+    if (statSync(file).isFile()) return undefined;
+    return `${handler} is not a file`;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "ENOTDIR") return `cannot read ${handler}: ${code}`;
+  }
+  const near = nearest(basename(file), entries(dirname(file)));
+  const hint =
+    near === undefined
+      ? ""
+      : ` (did you mean "${asWritten(resolve(dirname(file), near), folder)}"?)`;
+  return `no file ${asWritten(file, folder)} in ${folder}${hint}`;
+}
+
+function entries(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => /\.(ts|mts|js|mjs)$/.test(name));
+  } catch {
+    return [];
+  }
+}
+
+function asWritten(file: string, folder: string): string {
+  const path = relative(folder, file);
+  return path.startsWith("../") ? path : `./${path}`;
+}
+
+function checkRespond(respond: RespondConfig, path: Path, document: ConfigDocument): Problem[] {
+  const problems: Problem[] = [];
+  const report = (message: string, at: Path, offset = document.valueOffset(at)) =>
+    problems.push({ code: "config/bad-answer", message, offset });
+  if ((respond.status === 204 || respond.status === 304) && (respond.body ?? "") !== "") {
+    report(`a ${respond.status} has no body; remove it, or use another status`, [...path, "body"]);
+  }
+  if (respond.type !== undefined && (respond.type === "" || !FIELD_VALUE.test(respond.type))) {
+    report("type must be a media type such as text/plain, without line breaks", [...path, "type"]);
+  }
+  for (const [name, value] of Object.entries(respond.headers ?? {})) {
+    const at = [...path, "headers", name];
+    if (!TOKEN.test(name))
+      report(`${JSON.stringify(name)} is no field name`, at, document.keyOffset(at));
+    else if (OWNED_FIELDS.includes(name.toLowerCase())) {
+      const remedy = name.toLowerCase() === "content-type" ? "use type" : "remove it";
+      report(`${name} is written by the server itself; ${remedy}`, at, document.keyOffset(at));
+    } else if (!FIELD_VALUE.test(value))
+      report(
+        `the value of ${name} must not contain line breaks, controls or characters beyond ASCII`,
+        at,
+      );
+  }
+  return problems;
+}
+
+function claimsOf({ routes, health }: ConfigFile, document: ConfigDocument): Claim[] {
+  const claims: Claim[] = [];
+  if (health.enabled) {
+    for (const key of ["live", "ready"] as const) {
+      claims.push({
+        pattern: health[key],
+        methods: ["GET"],
+        name: `health.${key}`,
+        offset: document.valueOffset(["health", key]),
+      });
+    }
+  }
+  for (const [index, route] of routes.entries() as IterableIterator<
+    [number, RouteConfig | undefined]
+  >) {
+    if (route === undefined) continue;
+    const methods = route.methods ?? (route.respond === undefined ? undefined : ["GET"]);
+    claims.push({
+      pattern: route.path,
+      methods,
+      name: `routes[${index}]`,
+      offset: document.valueOffset(["routes", index, "path"]),
+    });
+  }
+  return claims;
+}

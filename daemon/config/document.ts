@@ -1,0 +1,174 @@
+// YAML with positions: the value of a document, and where each part of it stands.
+import { isAlias, isMap, isScalar, isSeq, parseDocument, visit } from "yaml";
+import type { Document, Node, Pair, Scalar } from "yaml";
+import type { Problem } from "./problem.js";
+
+// YAML's aliases let ten lines stand for gigabytes; a configuration needs a few.
+const MOST_ALIASES = 100;
+const DEEPEST = 32;
+
+export type Path = readonly (string | number)[];
+
+export interface ConfigDocument {
+  /** Plain data; undefined if the YAML is broken. */
+  value: unknown;
+  problems: Problem[];
+  /** Offset of the value at a path, or of the nearest one above it that exists. */
+  valueOffset(path: Path): number;
+  /** Offset of the key of the last step of a path. */
+  keyOffset(path: Path): number;
+  /** Offset of one character of the string at a path. */
+  characterOffset(path: Path, index: number): number;
+}
+
+export function parseConfigDocument(source: string): ConfigDocument {
+  const document = parseDocument(source, {
+    prettyErrors: false,
+    uniqueKeys: true,
+    logLevel: "error",
+  });
+  const problems = [...document.errors, ...document.warnings].map((error): Problem => {
+    const offset = Math.min(error.pos[0], source.length);
+    if (error.code !== "DUPLICATE_KEY")
+      return { code: "config/yaml", message: explain(error), offset };
+    return {
+      code: "config/duplicate-key",
+      message: `key ${quoteWord(source, offset)} is there twice`,
+      offset,
+    };
+  });
+  const value = problems.length === 0 ? toData(document, problems) : undefined;
+  return {
+    value,
+    problems: firstOfEachPlace(problems),
+    valueOffset: (path) => find(document, path).value?.range?.[0] ?? 0,
+    keyOffset: (path) => {
+      const { key, value } = find(document, path);
+      return (key ?? value)?.range?.[0] ?? 0;
+    },
+    characterOffset: (path, index) => {
+      const node = find(document, path).value;
+      return isScalar(node) ? characterOffset(source, node, index) : (node?.range?.[0] ?? 0);
+    },
+  };
+}
+
+function toData(document: Document.Parsed, problems: Problem[]): unknown {
+  let firstAlias: number | undefined;
+  visit(document, {
+    Alias(_, node) {
+      firstAlias ??= node.range?.[0];
+      if (node.resolve(document) !== undefined) return;
+      const message = `unknown alias *${node.source}; an anchor &${node.source} must stand before it`;
+      problems.push({ code: "config/yaml", message, offset: node.range?.[0] });
+    },
+    Pair(_, pair) {
+      if (!isNode(pair.key) || isScalar(pair.key)) return;
+      problems.push({
+        code: "config/yaml",
+        message: "a key must be a word",
+        offset: pair.key.range?.[0],
+      });
+    },
+  });
+  if (problems.length > 0) return undefined;
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: MOST_ALIASES });
+    if (isWithin(value, DEEPEST)) return value;
+    problems.push({
+      code: "config/too-deep",
+      message: `nested deeper than ${DEEPEST} levels`,
+      offset: firstAlias ?? 0,
+    });
+  } catch {
+    const message = `the aliases stand for too much; write it out, or use fewer than ${MOST_ALIASES}`;
+    problems.push({ code: "config/too-many-aliases", message, offset: firstAlias ?? 0 });
+  }
+  return undefined;
+}
+
+function isWithin(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return depth > 0 && Object.values(value).every((child) => isWithin(child, depth - 1));
+}
+
+function find(document: Document.Parsed, path: Path): { key?: Node; value?: Node } {
+  let found: { key?: Node; value?: Node } = resolved(document, document.contents);
+  for (const step of path) {
+    const next = child(document, found.value, step);
+    if (next === undefined) break;
+    found = next;
+  }
+  return found;
+}
+
+function child(document: Document.Parsed, parent: Node | undefined, step: string | number) {
+  if (isMap(parent)) {
+    const pair = parent.items.find(
+      (item: Pair) => isScalar(item.key) && String(item.key.value) === String(step),
+    );
+    if (pair === undefined) return undefined;
+    const key = pair.key as Node;
+    // `routes:` with nothing behind it has a value only in name: the key is the better place to point at.
+    return { key, ...resolved(document, pair.value, key) };
+  }
+  if (isSeq(parent)) return resolved(document, parent.items[Number(step)]);
+  return undefined;
+}
+
+function resolved(document: Document.Parsed, node: unknown, empty?: Node): { value?: Node } {
+  if (isAlias(node)) {
+    const target = node.resolve(document);
+    return target === undefined ? {} : { value: target };
+  }
+  if (!isNode(node)) return empty === undefined ? {} : { value: empty };
+  if (empty !== undefined && isScalar(node) && node.range?.[0] === node.range?.[1])
+    return { value: empty };
+  return { value: node };
+}
+
+function isNode(value: unknown): value is Node {
+  return isScalar(value) || isMap(value) || isSeq(value) || isAlias(value);
+}
+
+// Walks a scalar as it is written, so that a column inside a pattern is a column of the file. Scalars that are folded
+// over lines, and block scalars, are pointed at as a whole.
+function characterOffset(source: string, node: Scalar, index: number): number {
+  const [start, end] = node.range ?? [0, 0];
+  const text = source.slice(start, end);
+  if (text.includes("\n")) return start;
+  if (node.type === "PLAIN") return Math.min(start + index, end);
+  if (node.type !== "QUOTE_DOUBLE" && node.type !== "QUOTE_SINGLE") return start;
+  let at = 1;
+  for (let left = index; left > 0 && at < text.length - 1; left--)
+    at += written(text, at, node.type);
+  return start + at;
+}
+
+/** Characters of the source that stand for the one at `at`. */
+function written(text: string, at: number, type: "QUOTE_DOUBLE" | "QUOTE_SINGLE"): number {
+  if (type === "QUOTE_SINGLE") return text.startsWith("''", at) ? 2 : 1;
+  if (text[at] !== "\\") return 1;
+  return { x: 4, u: 6, U: 10 }[text[at + 1] ?? ""] ?? 2;
+}
+
+function explain(error: { code: string; message: string }): string {
+  if (error.code === "MULTIPLE_DOCS")
+    return "more than one YAML document; keep one, without a second `---`";
+  if (error.code === "TAB_AS_INDENT") return "a tab indents; YAML takes only spaces";
+  if (error.code === "RESOURCE_EXHAUSTION") return "nested too deeply";
+  if (error.code === "TAG_RESOLVE_FAILED") return "tags such as !name are not used here";
+  return `YAML: ${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`;
+}
+
+function quoteWord(source: string, offset: number): string {
+  const word =
+    /^(?:"[^"\n]*"|'[^'\n]*'|[^\s:,{}[\]]+)/.exec(source.slice(offset, offset + 200))?.[0] ?? "";
+  return JSON.stringify(word.replace(/^(["'])(.*)\1$/, "$2"));
+}
+
+// One mistake often breaks the parser in several ways at the same place.
+function firstOfEachPlace(problems: Problem[]): Problem[] {
+  const seen = new Set<number | undefined>();
+  return problems.filter(({ offset }) => !seen.has(offset) && seen.add(offset));
+}

@@ -1,0 +1,332 @@
+// The configuration's JSON Schema: the one source of its types, defaults, validator, reference page and editor
+// completion. After a change: `npm run generate`.
+//
+// Three keywords are ours. `unit` says that a value is a size or a duration, read by units.ts; `least` and `most`
+// bound it, in bytes or milliseconds.
+
+const size = (description: string, fallback: string, least: number, most: number) =>
+  ({
+    type: ["string", "integer"],
+    unit: "size",
+    pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$",
+    minimum: 0,
+    least,
+    most,
+    default: fallback,
+    description,
+  }) as const;
+
+const duration = (description: string, fallback: string, least = 1, most = 7 * 24 * 3600 * 1000) =>
+  ({
+    type: "string",
+    unit: "duration",
+    pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$",
+    least,
+    most,
+    default: fallback,
+    description,
+  }) as const;
+
+function withoutDefault<S extends { default: unknown }>(schema: S): Omit<S, "default"> {
+  const { default: _, ...rest } = schema;
+  return rest;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+
+const listener = {
+  address: {
+    type: "string",
+    description:
+      "`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose.",
+  },
+  proxyProtocol: {
+    type: "boolean",
+    default: false,
+    description: "Expect the PROXY protocol's header, and take the client's address from it.",
+  },
+  backlog: {
+    type: "integer",
+    minimum: 1,
+    maximum: 65535,
+    default: 1024,
+    description:
+      "Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn.",
+  },
+  mode: {
+    type: "string",
+    pattern: "^0?[0-7]{3}$",
+    description: 'Permissions of a Unix socket, octal and in quotes: `"0660"`.',
+  },
+} as const;
+
+export const METHODS = [
+  "GET",
+  "HEAD",
+  "POST",
+  "PUT",
+  "DELETE",
+  "OPTIONS",
+  "TRACE",
+  "PATCH",
+] as const;
+
+export const schema = {
+  $schema: "http://json-schema.org/draft-07/schema#",
+  title: "Pinion configuration",
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    listen: {
+      type: ["string", "object", "array"],
+      description:
+        "Where to listen: one address, or a list. `--listen` on the command line replaces it.",
+      default: "127.0.0.1:8080",
+      properties: listener,
+      required: ["address"],
+      additionalProperties: false,
+      minItems: 1,
+      maxItems: 64,
+      items: {
+        type: ["string", "object"],
+        properties: listener,
+        required: ["address"],
+        additionalProperties: false,
+      },
+    },
+    shards: {
+      type: ["string", "integer"],
+      pattern: "^auto$",
+      minimum: 1,
+      maximum: 256,
+      default: "auto",
+      description:
+        "Shards, each with its own sockets, memory and worker. `auto`: one for each logical core that affinity and cgroup leave to the process.",
+    },
+    io: {
+      enum: ["auto", "uring", "epoll"],
+      default: "auto",
+      description:
+        "The kernel's interface. `auto`: io_uring where the probe finds it good enough, else epoll.",
+    },
+    routes: {
+      type: "array",
+      default: [],
+      maxItems: 4096,
+      description: "What answers which path.",
+      items: {
+        type: "object",
+        additionalProperties: false,
+        required: ["path"],
+        properties: {
+          path: {
+            type: "string",
+            description:
+              "Pattern: `/hello/{name:string}`. Kinds: `string` (also without a kind), `int`, `float`, `uuid`, and, at the end, `path`, which takes the rest.",
+          },
+          methods: {
+            type: "array",
+            minItems: 1,
+            items: { enum: METHODS },
+            description:
+              "Methods that are answered; another is 405. Left out: GET for `respond`; for a handler, the methods that its module exports functions for, or else all but TRACE. GET answers HEAD too.",
+          },
+          handler: {
+            type: "string",
+            pattern: "\\.(ts|mts|js|mjs)$",
+            description: "A `.ts` or `.js` module, relative to the configuration's folder.",
+          },
+          options: { description: "Handed to the module's factory. Any YAML value." },
+          respond: {
+            type: "object",
+            additionalProperties: false,
+            description: "A fixed answer, given without JavaScript.",
+            properties: {
+              status: {
+                type: "integer",
+                minimum: 200,
+                maximum: 599,
+                default: 200,
+                description: "Status code.",
+              },
+              type: {
+                type: "string",
+                description:
+                  "Content-Type. Left out: `text/plain; charset=utf-8` if there is a body.",
+              },
+              headers: {
+                type: "object",
+                additionalProperties: { type: "string" },
+                default: {},
+                description: "Further fields, by name.",
+              },
+              body: { type: "string", default: "", description: "The body." },
+            },
+          },
+          timeout: withoutDefault(
+            duration("Time for this handler; left out: `timeouts.handler`.", ""),
+          ),
+          body: withoutDefault(
+            size("Largest request body of this route; left out: `limits.body`.", "", 0, 64 * GIB),
+          ),
+        },
+      },
+    },
+    limits: {
+      type: "object",
+      additionalProperties: false,
+      default: {},
+      description: "Bounds. At each there is backpressure or a status code, never growth.",
+      properties: {
+        body: size("Largest request body (413).", "1MiB", 0, 64 * GIB),
+        head: size("Largest request head (431).", "16KiB", 256, 65535),
+        target: size("Longest request target (414).", "8KiB", 64, 65535),
+        fields: {
+          type: "integer",
+          minimum: 1,
+          maximum: 200,
+          default: 100,
+          description: "Field lines of one request (431).",
+        },
+        connections: {
+          type: "integer",
+          minimum: 1,
+          maximum: 1_000_000,
+          default: 10000,
+          description:
+            "Open connections of the whole server, shared out evenly among the shards; further ones wait in the kernel.",
+        },
+        slots: {
+          type: "integer",
+          minimum: 2,
+          maximum: 65536,
+          default: 1024,
+          description: "Requests of one shard that are parsed and not yet answered.",
+        },
+        queue: {
+          type: "integer",
+          minimum: 1,
+          maximum: 65536,
+          default: 1024,
+          description: "Requests of one shard that wait for their handler to be called (503).",
+        },
+        arena: size(
+          "Memory of one shard for requests and answers, touched only as it is used.",
+          "16MiB",
+          64 * KIB,
+          4 * GIB - 16 * MIB,
+        ),
+        connection: size(
+          "The most of its shard's arena that one connection may hold.",
+          "256KiB",
+          8 * KIB,
+          GIB,
+        ),
+        pipeline: {
+          type: "integer",
+          minimum: 1,
+          maximum: 65535,
+          default: 64,
+          description: "Requests of one connection that are read ahead of their answers.",
+        },
+        heap: withoutDefault(
+          size(
+            "JavaScript heap of one worker; left out: Node's own default.",
+            "",
+            8 * MIB,
+            64 * GIB,
+          ),
+        ),
+      },
+    },
+    timeouts: {
+      type: "object",
+      additionalProperties: false,
+      default: {},
+      description: "How long each state may last.",
+      properties: {
+        head: duration(
+          "From a connection's or a request's first moment to the end of its head (408).",
+          "10s",
+        ),
+        body: duration(
+          "A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408).",
+          "30s",
+        ),
+        handler: duration("For a handler to answer (504).", "30s"),
+        write: duration(
+          "A client that takes nothing of an answer for so long, or less than 512 bytes a second, is disconnected, after twice this time at the latest.",
+          "30s",
+        ),
+        keepAlive: duration("An idle connection is kept.", "60s"),
+        drain: duration("For requests in flight after SIGTERM or SIGINT.", "10s", 0),
+        spin: duration(
+          "A worker may stay in JavaScript, with requests waiting, before it is replaced.",
+          "60s",
+          100,
+        ),
+      },
+    },
+    health: {
+      type: "object",
+      additionalProperties: false,
+      default: {},
+      description: "Routes for health checks, answered without JavaScript.",
+      properties: {
+        enabled: { type: "boolean", default: true, description: "Answer them." },
+        live: { type: "string", default: "/-/live", description: "200 while the process runs." },
+        ready: {
+          type: "string",
+          default: "/-/ready",
+          description: "200 while the shard has a live worker and is not draining, else 503.",
+        },
+      },
+    },
+    http: {
+      type: "object",
+      additionalProperties: false,
+      default: {},
+      description: "HTTP details.",
+      properties: {
+        halfOpen: {
+          type: "boolean",
+          default: true,
+          description:
+            "A client that has closed its sending side still gets its answer; false: it counts as gone.",
+        },
+        serverName: {
+          type: "string",
+          pattern: "^[\\x20-\\x7e]{0,128}$",
+          default: "",
+          description: "Value of the Server field; empty: none.",
+        },
+      },
+    },
+    log: {
+      type: "object",
+      additionalProperties: false,
+      default: {},
+      description:
+        "What the daemon writes about itself (standard error), and about requests (standard output).",
+      properties: {
+        access: {
+          type: "boolean",
+          default: false,
+          description: "One line of JSON on standard output for each request.",
+        },
+        level: {
+          enum: ["error", "warn", "info", "debug"],
+          default: "info",
+          description: "The least level that is written.",
+        },
+        format: {
+          enum: ["auto", "json", "text"],
+          default: "auto",
+          description: "`auto`: text on a terminal, else JSON.",
+        },
+      },
+    },
+  },
+} as const;

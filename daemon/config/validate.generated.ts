@@ -1,0 +1,1498 @@
+// @ts-nocheck: written by ops/generate-config.ts from daemon/config/schema.ts. Do not edit.
+export const validate: { (data: unknown): boolean; errors?: import("./validate.js").Mismatch[] | null } = validate10;
+const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Pinion configuration","type":"object","additionalProperties":false,"properties":{"listen":{"type":["string","object","array"],"description":"Where to listen: one address, or a list. `--listen` on the command line replaces it.","default":"127.0.0.1:8080","properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false,"minItems":1,"maxItems":64,"items":{"type":["string","object"],"properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false}},"shards":{"type":["string","integer"],"pattern":"^auto$","minimum":1,"maximum":256,"default":"auto","description":"Shards, each with its own sockets, memory and worker. `auto`: one for each logical core that affinity and cgroup leave to the process."},"io":{"enum":["auto","uring","epoll"],"default":"auto","description":"The kernel's interface. `auto`: io_uring where the probe finds it good enough, else epoll."},"routes":{"type":"array","default":[],"maxItems":4096,"description":"What answers which path.","items":{"type":"object","additionalProperties":false,"required":["path"],"properties":{"path":{"type":"string","description":"Pattern: `/hello/{name:string}`. Kinds: `string` (also without a kind), `int`, `float`, `uuid`, and, at the end, `path`, which takes the rest."},"methods":{"type":"array","minItems":1,"items":{"enum":["GET","HEAD","POST","PUT","DELETE","OPTIONS","TRACE","PATCH"]},"description":"Methods that are answered; another is 405. Left out: GET for `respond`; for a handler, the methods that its module exports functions for, or else all but TRACE. GET answers HEAD too."},"handler":{"type":"string","pattern":"\\.(ts|mts|js|mjs)$","description":"A `.ts` or `.js` module, relative to the configuration's folder."},"options":{"description":"Handed to the module's factory. Any YAML value."},"respond":{"type":"object","additionalProperties":false,"description":"A fixed answer, given without JavaScript.","properties":{"status":{"type":"integer","minimum":200,"maximum":599,"default":200,"description":"Status code."},"type":{"type":"string","description":"Content-Type. Left out: `text/plain; charset=utf-8` if there is a body."},"headers":{"type":"object","additionalProperties":{"type":"string"},"default":{},"description":"Further fields, by name."},"body":{"type":"string","default":"","description":"The body."}}},"timeout":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"description":"Time for this handler; left out: `timeouts.handler`."},"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"description":"Largest request body of this route; left out: `limits.body`."}}}},"limits":{"type":"object","additionalProperties":false,"default":{},"description":"Bounds. At each there is backpressure or a status code, never growth.","properties":{"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"default":"1MiB","description":"Largest request body (413)."},"head":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":256,"most":65535,"default":"16KiB","description":"Largest request head (431)."},"target":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":64,"most":65535,"default":"8KiB","description":"Longest request target (414)."},"fields":{"type":"integer","minimum":1,"maximum":200,"default":100,"description":"Field lines of one request (431)."},"connections":{"type":"integer","minimum":1,"maximum":1000000,"default":10000,"description":"Open connections of the whole server, shared out evenly among the shards; further ones wait in the kernel."},"slots":{"type":"integer","minimum":2,"maximum":65536,"default":1024,"description":"Requests of one shard that are parsed and not yet answered."},"queue":{"type":"integer","minimum":1,"maximum":65536,"default":1024,"description":"Requests of one shard that wait for their handler to be called (503)."},"arena":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":65536,"most":4278190080,"default":"16MiB","description":"Memory of one shard for requests and answers, touched only as it is used."},"connection":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":8192,"most":1073741824,"default":"256KiB","description":"The most of its shard's arena that one connection may hold."},"pipeline":{"type":"integer","minimum":1,"maximum":65535,"default":64,"description":"Requests of one connection that are read ahead of their answers."},"heap":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":8388608,"most":68719476736,"description":"JavaScript heap of one worker; left out: Node's own default."}}},"timeouts":{"type":"object","additionalProperties":false,"default":{},"description":"How long each state may last.","properties":{"head":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"10s","description":"From a connection's or a request's first moment to the end of its head (408)."},"body":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408)."},"handler":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"For a handler to answer (504)."},"write":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that takes nothing of an answer for so long, or less than 512 bytes a second, is disconnected, after twice this time at the latest."},"keepAlive":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"60s","description":"An idle connection is kept."},"drain":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"10s","description":"For requests in flight after SIGTERM or SIGINT."},"spin":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":100,"most":604800000,"default":"60s","description":"A worker may stay in JavaScript, with requests waiting, before it is replaced."}}},"health":{"type":"object","additionalProperties":false,"default":{},"description":"Routes for health checks, answered without JavaScript.","properties":{"enabled":{"type":"boolean","default":true,"description":"Answer them."},"live":{"type":"string","default":"/-/live","description":"200 while the process runs."},"ready":{"type":"string","default":"/-/ready","description":"200 while the shard has a live worker and is not draining, else 503."}}},"http":{"type":"object","additionalProperties":false,"default":{},"description":"HTTP details.","properties":{"halfOpen":{"type":"boolean","default":true,"description":"A client that has closed its sending side still gets its answer; false: it counts as gone."},"serverName":{"type":"string","pattern":"^[\\x20-\\x7e]{0,128}$","default":"","description":"Value of the Server field; empty: none."}}},"log":{"type":"object","additionalProperties":false,"default":{},"description":"What the daemon writes about itself (standard error), and about requests (standard output).","properties":{"access":{"type":"boolean","default":false,"description":"One line of JSON on standard output for each request."},"level":{"enum":["error","warn","info","debug"],"default":"info","description":"The least level that is written."},"format":{"enum":["auto","json","text"],"default":"auto","description":"`auto`: text on a terminal, else JSON."}}}}};
+const func2 = Object.prototype.hasOwnProperty;
+const pattern0 = new RegExp("^0?[0-7]{3}$", "u");
+const pattern2 = new RegExp("^auto$", "u");
+const pattern3 = new RegExp("\\.(ts|mts|js|mjs)$", "u");
+const pattern4 = new RegExp("^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$", "u");
+const pattern5 = new RegExp("^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$", "u");
+const pattern19 = new RegExp("^[\\x20-\\x7e]{0,128}$", "u");
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(data && typeof data == "object" && !Array.isArray(data)){
+for(const key0 in data){
+if(!(func2.call(schema11.properties, key0))){
+const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0}};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+}
+if(data.listen !== undefined){
+let data0 = data.listen;
+if((!data0 || typeof data0 != "object") && (typeof data0 !== "string")){
+const err1 = {instancePath:instancePath+"/listen",schemaPath:"#/properties/listen/type",keyword:"type",params:{type: schema11.properties.listen.type}};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(Array.isArray(data0)){
+if(data0.length > 64){
+const err2 = {instancePath:instancePath+"/listen",schemaPath:"#/properties/listen/maxItems",keyword:"maxItems",params:{limit: 64}};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(data0.length < 1){
+const err3 = {instancePath:instancePath+"/listen",schemaPath:"#/properties/listen/minItems",keyword:"minItems",params:{limit: 1}};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+const len0 = data0.length;
+for(let i0=0; i0<len0; i0++){
+let data1 = data0[i0];
+if((typeof data1 !== "string") && (!(data1 && typeof data1 == "object" && !Array.isArray(data1)))){
+const err4 = {instancePath:instancePath+"/listen/" + i0,schemaPath:"#/properties/listen/items/type",keyword:"type",params:{type: schema11.properties.listen.items.type}};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+if(data1.address === undefined){
+const err5 = {instancePath:instancePath+"/listen/" + i0,schemaPath:"#/properties/listen/items/required",keyword:"required",params:{missingProperty: "address"}};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+for(const key1 in data1){
+if(!((((key1 === "address") || (key1 === "proxyProtocol")) || (key1 === "backlog")) || (key1 === "mode"))){
+const err6 = {instancePath:instancePath+"/listen/" + i0,schemaPath:"#/properties/listen/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1}};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+}
+if(data1.address !== undefined){
+if(typeof data1.address !== "string"){
+const err7 = {instancePath:instancePath+"/listen/" + i0+"/address",schemaPath:"#/properties/listen/items/properties/address/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+if(data1.proxyProtocol !== undefined){
+if(typeof data1.proxyProtocol !== "boolean"){
+const err8 = {instancePath:instancePath+"/listen/" + i0+"/proxyProtocol",schemaPath:"#/properties/listen/items/properties/proxyProtocol/type",keyword:"type",params:{type: "boolean"}};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+if(data1.backlog !== undefined){
+let data4 = data1.backlog;
+if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
+const err9 = {instancePath:instancePath+"/listen/" + i0+"/backlog",schemaPath:"#/properties/listen/items/properties/backlog/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+if((typeof data4 == "number") && (isFinite(data4))){
+if(data4 > 65535 || isNaN(data4)){
+const err10 = {instancePath:instancePath+"/listen/" + i0+"/backlog",schemaPath:"#/properties/listen/items/properties/backlog/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535}};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+if(data4 < 1 || isNaN(data4)){
+const err11 = {instancePath:instancePath+"/listen/" + i0+"/backlog",schemaPath:"#/properties/listen/items/properties/backlog/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+}
+if(data1.mode !== undefined){
+let data5 = data1.mode;
+if(typeof data5 === "string"){
+if(!pattern0.test(data5)){
+const err12 = {instancePath:instancePath+"/listen/" + i0+"/mode",schemaPath:"#/properties/listen/items/properties/mode/pattern",keyword:"pattern",params:{pattern: "^0?[0-7]{3}$"}};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+else {
+const err13 = {instancePath:instancePath+"/listen/" + i0+"/mode",schemaPath:"#/properties/listen/items/properties/mode/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+}
+}
+}
+if(data0 && typeof data0 == "object" && !Array.isArray(data0)){
+if(data0.address === undefined){
+const err14 = {instancePath:instancePath+"/listen",schemaPath:"#/properties/listen/required",keyword:"required",params:{missingProperty: "address"}};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+for(const key2 in data0){
+if(!((((key2 === "address") || (key2 === "proxyProtocol")) || (key2 === "backlog")) || (key2 === "mode"))){
+const err15 = {instancePath:instancePath+"/listen",schemaPath:"#/properties/listen/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2}};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+if(data0.address !== undefined){
+if(typeof data0.address !== "string"){
+const err16 = {instancePath:instancePath+"/listen/address",schemaPath:"#/properties/listen/properties/address/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+if(data0.proxyProtocol !== undefined){
+if(typeof data0.proxyProtocol !== "boolean"){
+const err17 = {instancePath:instancePath+"/listen/proxyProtocol",schemaPath:"#/properties/listen/properties/proxyProtocol/type",keyword:"type",params:{type: "boolean"}};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+}
+if(data0.backlog !== undefined){
+let data8 = data0.backlog;
+if(!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))){
+const err18 = {instancePath:instancePath+"/listen/backlog",schemaPath:"#/properties/listen/properties/backlog/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+if((typeof data8 == "number") && (isFinite(data8))){
+if(data8 > 65535 || isNaN(data8)){
+const err19 = {instancePath:instancePath+"/listen/backlog",schemaPath:"#/properties/listen/properties/backlog/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535}};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+if(data8 < 1 || isNaN(data8)){
+const err20 = {instancePath:instancePath+"/listen/backlog",schemaPath:"#/properties/listen/properties/backlog/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+}
+if(data0.mode !== undefined){
+let data9 = data0.mode;
+if(typeof data9 === "string"){
+if(!pattern0.test(data9)){
+const err21 = {instancePath:instancePath+"/listen/mode",schemaPath:"#/properties/listen/properties/mode/pattern",keyword:"pattern",params:{pattern: "^0?[0-7]{3}$"}};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/listen/mode",schemaPath:"#/properties/listen/properties/mode/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+}
+}
+if(data.shards !== undefined){
+let data10 = data.shards;
+if((typeof data10 !== "string") && (!(((typeof data10 == "number") && (!(data10 % 1) && !isNaN(data10))) && (isFinite(data10))))){
+const err23 = {instancePath:instancePath+"/shards",schemaPath:"#/properties/shards/type",keyword:"type",params:{type: schema11.properties.shards.type}};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+if((typeof data10 == "number") && (isFinite(data10))){
+if(data10 > 256 || isNaN(data10)){
+const err24 = {instancePath:instancePath+"/shards",schemaPath:"#/properties/shards/maximum",keyword:"maximum",params:{comparison: "<=", limit: 256}};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+if(data10 < 1 || isNaN(data10)){
+const err25 = {instancePath:instancePath+"/shards",schemaPath:"#/properties/shards/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+}
+if(typeof data10 === "string"){
+if(!pattern2.test(data10)){
+const err26 = {instancePath:instancePath+"/shards",schemaPath:"#/properties/shards/pattern",keyword:"pattern",params:{pattern: "^auto$"}};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+}
+if(data.io !== undefined){
+let data11 = data.io;
+if(!(((data11 === "auto") || (data11 === "uring")) || (data11 === "epoll"))){
+const err27 = {instancePath:instancePath+"/io",schemaPath:"#/properties/io/enum",keyword:"enum",params:{allowedValues: schema11.properties.io.enum}};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+}
+if(data.routes !== undefined){
+let data12 = data.routes;
+if(Array.isArray(data12)){
+if(data12.length > 4096){
+const err28 = {instancePath:instancePath+"/routes",schemaPath:"#/properties/routes/maxItems",keyword:"maxItems",params:{limit: 4096}};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+const len1 = data12.length;
+for(let i1=0; i1<len1; i1++){
+let data13 = data12[i1];
+if(data13 && typeof data13 == "object" && !Array.isArray(data13)){
+if(data13.path === undefined){
+const err29 = {instancePath:instancePath+"/routes/" + i1,schemaPath:"#/properties/routes/items/required",keyword:"required",params:{missingProperty: "path"}};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+for(const key3 in data13){
+if(!(((((((key3 === "path") || (key3 === "methods")) || (key3 === "handler")) || (key3 === "options")) || (key3 === "respond")) || (key3 === "timeout")) || (key3 === "body"))){
+const err30 = {instancePath:instancePath+"/routes/" + i1,schemaPath:"#/properties/routes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3}};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+}
+if(data13.path !== undefined){
+if(typeof data13.path !== "string"){
+const err31 = {instancePath:instancePath+"/routes/" + i1+"/path",schemaPath:"#/properties/routes/items/properties/path/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+if(data13.methods !== undefined){
+let data15 = data13.methods;
+if(Array.isArray(data15)){
+if(data15.length < 1){
+const err32 = {instancePath:instancePath+"/routes/" + i1+"/methods",schemaPath:"#/properties/routes/items/properties/methods/minItems",keyword:"minItems",params:{limit: 1}};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+const len2 = data15.length;
+for(let i2=0; i2<len2; i2++){
+let data16 = data15[i2];
+if(!((((((((data16 === "GET") || (data16 === "HEAD")) || (data16 === "POST")) || (data16 === "PUT")) || (data16 === "DELETE")) || (data16 === "OPTIONS")) || (data16 === "TRACE")) || (data16 === "PATCH"))){
+const err33 = {instancePath:instancePath+"/routes/" + i1+"/methods/" + i2,schemaPath:"#/properties/routes/items/properties/methods/items/enum",keyword:"enum",params:{allowedValues: schema11.properties.routes.items.properties.methods.items.enum}};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/routes/" + i1+"/methods",schemaPath:"#/properties/routes/items/properties/methods/type",keyword:"type",params:{type: "array"}};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+if(data13.handler !== undefined){
+let data17 = data13.handler;
+if(typeof data17 === "string"){
+if(!pattern3.test(data17)){
+const err35 = {instancePath:instancePath+"/routes/" + i1+"/handler",schemaPath:"#/properties/routes/items/properties/handler/pattern",keyword:"pattern",params:{pattern: "\\.(ts|mts|js|mjs)$"}};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+else {
+const err36 = {instancePath:instancePath+"/routes/" + i1+"/handler",schemaPath:"#/properties/routes/items/properties/handler/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+}
+if(data13.respond !== undefined){
+let data18 = data13.respond;
+if(data18 && typeof data18 == "object" && !Array.isArray(data18)){
+for(const key4 in data18){
+if(!((((key4 === "status") || (key4 === "type")) || (key4 === "headers")) || (key4 === "body"))){
+const err37 = {instancePath:instancePath+"/routes/" + i1+"/respond",schemaPath:"#/properties/routes/items/properties/respond/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4}};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+if(data18.status !== undefined){
+let data19 = data18.status;
+if(!(((typeof data19 == "number") && (!(data19 % 1) && !isNaN(data19))) && (isFinite(data19)))){
+const err38 = {instancePath:instancePath+"/routes/" + i1+"/respond/status",schemaPath:"#/properties/routes/items/properties/respond/properties/status/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+if((typeof data19 == "number") && (isFinite(data19))){
+if(data19 > 599 || isNaN(data19)){
+const err39 = {instancePath:instancePath+"/routes/" + i1+"/respond/status",schemaPath:"#/properties/routes/items/properties/respond/properties/status/maximum",keyword:"maximum",params:{comparison: "<=", limit: 599}};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+if(data19 < 200 || isNaN(data19)){
+const err40 = {instancePath:instancePath+"/routes/" + i1+"/respond/status",schemaPath:"#/properties/routes/items/properties/respond/properties/status/minimum",keyword:"minimum",params:{comparison: ">=", limit: 200}};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+}
+}
+if(data18.type !== undefined){
+if(typeof data18.type !== "string"){
+const err41 = {instancePath:instancePath+"/routes/" + i1+"/respond/type",schemaPath:"#/properties/routes/items/properties/respond/properties/type/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+}
+if(data18.headers !== undefined){
+let data21 = data18.headers;
+if(data21 && typeof data21 == "object" && !Array.isArray(data21)){
+for(const key5 in data21){
+if(typeof data21[key5] !== "string"){
+const err42 = {instancePath:instancePath+"/routes/" + i1+"/respond/headers/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/routes/items/properties/respond/properties/headers/additionalProperties/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+}
+}
+}
+else {
+const err43 = {instancePath:instancePath+"/routes/" + i1+"/respond/headers",schemaPath:"#/properties/routes/items/properties/respond/properties/headers/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+}
+if(data18.body !== undefined){
+if(typeof data18.body !== "string"){
+const err44 = {instancePath:instancePath+"/routes/" + i1+"/respond/body",schemaPath:"#/properties/routes/items/properties/respond/properties/body/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+}
+}
+else {
+const err45 = {instancePath:instancePath+"/routes/" + i1+"/respond",schemaPath:"#/properties/routes/items/properties/respond/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+}
+if(data13.timeout !== undefined){
+let data24 = data13.timeout;
+if(typeof data24 === "string"){
+if(!pattern4.test(data24)){
+const err46 = {instancePath:instancePath+"/routes/" + i1+"/timeout",schemaPath:"#/properties/routes/items/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+}
+else {
+const err47 = {instancePath:instancePath+"/routes/" + i1+"/timeout",schemaPath:"#/properties/routes/items/properties/timeout/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
+}
+errors++;
+}
+}
+if(data13.body !== undefined){
+let data25 = data13.body;
+if((typeof data25 !== "string") && (!(((typeof data25 == "number") && (!(data25 % 1) && !isNaN(data25))) && (isFinite(data25))))){
+const err48 = {instancePath:instancePath+"/routes/" + i1+"/body",schemaPath:"#/properties/routes/items/properties/body/type",keyword:"type",params:{type: schema11.properties.routes.items.properties.body.type}};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+if((typeof data25 == "number") && (isFinite(data25))){
+if(data25 < 0 || isNaN(data25)){
+const err49 = {instancePath:instancePath+"/routes/" + i1+"/body",schemaPath:"#/properties/routes/items/properties/body/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+}
+if(typeof data25 === "string"){
+if(!pattern5.test(data25)){
+const err50 = {instancePath:instancePath+"/routes/" + i1+"/body",schemaPath:"#/properties/routes/items/properties/body/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err51 = {instancePath:instancePath+"/routes/" + i1,schemaPath:"#/properties/routes/items/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+}
+}
+else {
+const err52 = {instancePath:instancePath+"/routes",schemaPath:"#/properties/routes/type",keyword:"type",params:{type: "array"}};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+}
+if(data.limits !== undefined){
+let data26 = data.limits;
+if(data26 && typeof data26 == "object" && !Array.isArray(data26)){
+for(const key6 in data26){
+if(!(func2.call(schema11.properties.limits.properties, key6))){
+const err53 = {instancePath:instancePath+"/limits",schemaPath:"#/properties/limits/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6}};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+}
+if(data26.body !== undefined){
+let data27 = data26.body;
+if((typeof data27 !== "string") && (!(((typeof data27 == "number") && (!(data27 % 1) && !isNaN(data27))) && (isFinite(data27))))){
+const err54 = {instancePath:instancePath+"/limits/body",schemaPath:"#/properties/limits/properties/body/type",keyword:"type",params:{type: schema11.properties.limits.properties.body.type}};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+if((typeof data27 == "number") && (isFinite(data27))){
+if(data27 < 0 || isNaN(data27)){
+const err55 = {instancePath:instancePath+"/limits/body",schemaPath:"#/properties/limits/properties/body/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+}
+if(typeof data27 === "string"){
+if(!pattern5.test(data27)){
+const err56 = {instancePath:instancePath+"/limits/body",schemaPath:"#/properties/limits/properties/body/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+}
+}
+if(data26.head !== undefined){
+let data28 = data26.head;
+if((typeof data28 !== "string") && (!(((typeof data28 == "number") && (!(data28 % 1) && !isNaN(data28))) && (isFinite(data28))))){
+const err57 = {instancePath:instancePath+"/limits/head",schemaPath:"#/properties/limits/properties/head/type",keyword:"type",params:{type: schema11.properties.limits.properties.head.type}};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+}
+if((typeof data28 == "number") && (isFinite(data28))){
+if(data28 < 0 || isNaN(data28)){
+const err58 = {instancePath:instancePath+"/limits/head",schemaPath:"#/properties/limits/properties/head/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+}
+if(typeof data28 === "string"){
+if(!pattern5.test(data28)){
+const err59 = {instancePath:instancePath+"/limits/head",schemaPath:"#/properties/limits/properties/head/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+}
+}
+if(data26.target !== undefined){
+let data29 = data26.target;
+if((typeof data29 !== "string") && (!(((typeof data29 == "number") && (!(data29 % 1) && !isNaN(data29))) && (isFinite(data29))))){
+const err60 = {instancePath:instancePath+"/limits/target",schemaPath:"#/properties/limits/properties/target/type",keyword:"type",params:{type: schema11.properties.limits.properties.target.type}};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+if((typeof data29 == "number") && (isFinite(data29))){
+if(data29 < 0 || isNaN(data29)){
+const err61 = {instancePath:instancePath+"/limits/target",schemaPath:"#/properties/limits/properties/target/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+}
+if(typeof data29 === "string"){
+if(!pattern5.test(data29)){
+const err62 = {instancePath:instancePath+"/limits/target",schemaPath:"#/properties/limits/properties/target/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if(vErrors === null){
+vErrors = [err62];
+}
+else {
+vErrors.push(err62);
+}
+errors++;
+}
+}
+}
+if(data26.fields !== undefined){
+let data30 = data26.fields;
+if(!(((typeof data30 == "number") && (!(data30 % 1) && !isNaN(data30))) && (isFinite(data30)))){
+const err63 = {instancePath:instancePath+"/limits/fields",schemaPath:"#/properties/limits/properties/fields/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err63];
+}
+else {
+vErrors.push(err63);
+}
+errors++;
+}
+if((typeof data30 == "number") && (isFinite(data30))){
+if(data30 > 200 || isNaN(data30)){
+const err64 = {instancePath:instancePath+"/limits/fields",schemaPath:"#/properties/limits/properties/fields/maximum",keyword:"maximum",params:{comparison: "<=", limit: 200}};
+if(vErrors === null){
+vErrors = [err64];
+}
+else {
+vErrors.push(err64);
+}
+errors++;
+}
+if(data30 < 1 || isNaN(data30)){
+const err65 = {instancePath:instancePath+"/limits/fields",schemaPath:"#/properties/limits/properties/fields/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(vErrors === null){
+vErrors = [err65];
+}
+else {
+vErrors.push(err65);
+}
+errors++;
+}
+}
+}
+if(data26.connections !== undefined){
+let data31 = data26.connections;
+if(!(((typeof data31 == "number") && (!(data31 % 1) && !isNaN(data31))) && (isFinite(data31)))){
+const err66 = {instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err66];
+}
+else {
+vErrors.push(err66);
+}
+errors++;
+}
+if((typeof data31 == "number") && (isFinite(data31))){
+if(data31 > 1000000 || isNaN(data31)){
+const err67 = {instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000}};
+if(vErrors === null){
+vErrors = [err67];
+}
+else {
+vErrors.push(err67);
+}
+errors++;
+}
+if(data31 < 1 || isNaN(data31)){
+const err68 = {instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+}
+}
+}
+if(data26.slots !== undefined){
+let data32 = data26.slots;
+if(!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32)))){
+const err69 = {instancePath:instancePath+"/limits/slots",schemaPath:"#/properties/limits/properties/slots/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+if((typeof data32 == "number") && (isFinite(data32))){
+if(data32 > 65536 || isNaN(data32)){
+const err70 = {instancePath:instancePath+"/limits/slots",schemaPath:"#/properties/limits/properties/slots/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65536}};
+if(vErrors === null){
+vErrors = [err70];
+}
+else {
+vErrors.push(err70);
+}
+errors++;
+}
+if(data32 < 2 || isNaN(data32)){
+const err71 = {instancePath:instancePath+"/limits/slots",schemaPath:"#/properties/limits/properties/slots/minimum",keyword:"minimum",params:{comparison: ">=", limit: 2}};
+if(vErrors === null){
+vErrors = [err71];
+}
+else {
+vErrors.push(err71);
+}
+errors++;
+}
+}
+}
+if(data26.queue !== undefined){
+let data33 = data26.queue;
+if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
+const err72 = {instancePath:instancePath+"/limits/queue",schemaPath:"#/properties/limits/properties/queue/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err72];
+}
+else {
+vErrors.push(err72);
+}
+errors++;
+}
+if((typeof data33 == "number") && (isFinite(data33))){
+if(data33 > 65536 || isNaN(data33)){
+const err73 = {instancePath:instancePath+"/limits/queue",schemaPath:"#/properties/limits/properties/queue/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65536}};
+if(vErrors === null){
+vErrors = [err73];
+}
+else {
+vErrors.push(err73);
+}
+errors++;
+}
+if(data33 < 1 || isNaN(data33)){
+const err74 = {instancePath:instancePath+"/limits/queue",schemaPath:"#/properties/limits/properties/queue/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(vErrors === null){
+vErrors = [err74];
+}
+else {
+vErrors.push(err74);
+}
+errors++;
+}
+}
+}
+if(data26.arena !== undefined){
+let data34 = data26.arena;
+if((typeof data34 !== "string") && (!(((typeof data34 == "number") && (!(data34 % 1) && !isNaN(data34))) && (isFinite(data34))))){
+const err75 = {instancePath:instancePath+"/limits/arena",schemaPath:"#/properties/limits/properties/arena/type",keyword:"type",params:{type: schema11.properties.limits.properties.arena.type}};
+if(vErrors === null){
+vErrors = [err75];
+}
+else {
+vErrors.push(err75);
+}
+errors++;
+}
+if((typeof data34 == "number") && (isFinite(data34))){
+if(data34 < 0 || isNaN(data34)){
+const err76 = {instancePath:instancePath+"/limits/arena",schemaPath:"#/properties/limits/properties/arena/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if(vErrors === null){
+vErrors = [err76];
+}
+else {
+vErrors.push(err76);
+}
+errors++;
+}
+}
+if(typeof data34 === "string"){
+if(!pattern5.test(data34)){
+const err77 = {instancePath:instancePath+"/limits/arena",schemaPath:"#/properties/limits/properties/arena/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if(vErrors === null){
+vErrors = [err77];
+}
+else {
+vErrors.push(err77);
+}
+errors++;
+}
+}
+}
+if(data26.connection !== undefined){
+let data35 = data26.connection;
+if((typeof data35 !== "string") && (!(((typeof data35 == "number") && (!(data35 % 1) && !isNaN(data35))) && (isFinite(data35))))){
+const err78 = {instancePath:instancePath+"/limits/connection",schemaPath:"#/properties/limits/properties/connection/type",keyword:"type",params:{type: schema11.properties.limits.properties.connection.type}};
+if(vErrors === null){
+vErrors = [err78];
+}
+else {
+vErrors.push(err78);
+}
+errors++;
+}
+if((typeof data35 == "number") && (isFinite(data35))){
+if(data35 < 0 || isNaN(data35)){
+const err79 = {instancePath:instancePath+"/limits/connection",schemaPath:"#/properties/limits/properties/connection/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if(vErrors === null){
+vErrors = [err79];
+}
+else {
+vErrors.push(err79);
+}
+errors++;
+}
+}
+if(typeof data35 === "string"){
+if(!pattern5.test(data35)){
+const err80 = {instancePath:instancePath+"/limits/connection",schemaPath:"#/properties/limits/properties/connection/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if(vErrors === null){
+vErrors = [err80];
+}
+else {
+vErrors.push(err80);
+}
+errors++;
+}
+}
+}
+if(data26.pipeline !== undefined){
+let data36 = data26.pipeline;
+if(!(((typeof data36 == "number") && (!(data36 % 1) && !isNaN(data36))) && (isFinite(data36)))){
+const err81 = {instancePath:instancePath+"/limits/pipeline",schemaPath:"#/properties/limits/properties/pipeline/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err81];
+}
+else {
+vErrors.push(err81);
+}
+errors++;
+}
+if((typeof data36 == "number") && (isFinite(data36))){
+if(data36 > 65535 || isNaN(data36)){
+const err82 = {instancePath:instancePath+"/limits/pipeline",schemaPath:"#/properties/limits/properties/pipeline/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535}};
+if(vErrors === null){
+vErrors = [err82];
+}
+else {
+vErrors.push(err82);
+}
+errors++;
+}
+if(data36 < 1 || isNaN(data36)){
+const err83 = {instancePath:instancePath+"/limits/pipeline",schemaPath:"#/properties/limits/properties/pipeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(vErrors === null){
+vErrors = [err83];
+}
+else {
+vErrors.push(err83);
+}
+errors++;
+}
+}
+}
+if(data26.heap !== undefined){
+let data37 = data26.heap;
+if((typeof data37 !== "string") && (!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37))))){
+const err84 = {instancePath:instancePath+"/limits/heap",schemaPath:"#/properties/limits/properties/heap/type",keyword:"type",params:{type: schema11.properties.limits.properties.heap.type}};
+if(vErrors === null){
+vErrors = [err84];
+}
+else {
+vErrors.push(err84);
+}
+errors++;
+}
+if((typeof data37 == "number") && (isFinite(data37))){
+if(data37 < 0 || isNaN(data37)){
+const err85 = {instancePath:instancePath+"/limits/heap",schemaPath:"#/properties/limits/properties/heap/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if(vErrors === null){
+vErrors = [err85];
+}
+else {
+vErrors.push(err85);
+}
+errors++;
+}
+}
+if(typeof data37 === "string"){
+if(!pattern5.test(data37)){
+const err86 = {instancePath:instancePath+"/limits/heap",schemaPath:"#/properties/limits/properties/heap/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if(vErrors === null){
+vErrors = [err86];
+}
+else {
+vErrors.push(err86);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err87 = {instancePath:instancePath+"/limits",schemaPath:"#/properties/limits/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err87];
+}
+else {
+vErrors.push(err87);
+}
+errors++;
+}
+}
+if(data.timeouts !== undefined){
+let data38 = data.timeouts;
+if(data38 && typeof data38 == "object" && !Array.isArray(data38)){
+for(const key7 in data38){
+if(!(((((((key7 === "head") || (key7 === "body")) || (key7 === "handler")) || (key7 === "write")) || (key7 === "keepAlive")) || (key7 === "drain")) || (key7 === "spin"))){
+const err88 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7}};
+if(vErrors === null){
+vErrors = [err88];
+}
+else {
+vErrors.push(err88);
+}
+errors++;
+}
+}
+if(data38.head !== undefined){
+let data39 = data38.head;
+if(typeof data39 === "string"){
+if(!pattern4.test(data39)){
+const err89 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(vErrors === null){
+vErrors = [err89];
+}
+else {
+vErrors.push(err89);
+}
+errors++;
+}
+}
+else {
+const err90 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err90];
+}
+else {
+vErrors.push(err90);
+}
+errors++;
+}
+}
+if(data38.body !== undefined){
+let data40 = data38.body;
+if(typeof data40 === "string"){
+if(!pattern4.test(data40)){
+const err91 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(vErrors === null){
+vErrors = [err91];
+}
+else {
+vErrors.push(err91);
+}
+errors++;
+}
+}
+else {
+const err92 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err92];
+}
+else {
+vErrors.push(err92);
+}
+errors++;
+}
+}
+if(data38.handler !== undefined){
+let data41 = data38.handler;
+if(typeof data41 === "string"){
+if(!pattern4.test(data41)){
+const err93 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(vErrors === null){
+vErrors = [err93];
+}
+else {
+vErrors.push(err93);
+}
+errors++;
+}
+}
+else {
+const err94 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err94];
+}
+else {
+vErrors.push(err94);
+}
+errors++;
+}
+}
+if(data38.write !== undefined){
+let data42 = data38.write;
+if(typeof data42 === "string"){
+if(!pattern4.test(data42)){
+const err95 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(vErrors === null){
+vErrors = [err95];
+}
+else {
+vErrors.push(err95);
+}
+errors++;
+}
+}
+else {
+const err96 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err96];
+}
+else {
+vErrors.push(err96);
+}
+errors++;
+}
+}
+if(data38.keepAlive !== undefined){
+let data43 = data38.keepAlive;
+if(typeof data43 === "string"){
+if(!pattern4.test(data43)){
+const err97 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(vErrors === null){
+vErrors = [err97];
+}
+else {
+vErrors.push(err97);
+}
+errors++;
+}
+}
+else {
+const err98 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err98];
+}
+else {
+vErrors.push(err98);
+}
+errors++;
+}
+}
+if(data38.drain !== undefined){
+let data44 = data38.drain;
+if(typeof data44 === "string"){
+if(!pattern4.test(data44)){
+const err99 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(vErrors === null){
+vErrors = [err99];
+}
+else {
+vErrors.push(err99);
+}
+errors++;
+}
+}
+else {
+const err100 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err100];
+}
+else {
+vErrors.push(err100);
+}
+errors++;
+}
+}
+if(data38.spin !== undefined){
+let data45 = data38.spin;
+if(typeof data45 === "string"){
+if(!pattern4.test(data45)){
+const err101 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(vErrors === null){
+vErrors = [err101];
+}
+else {
+vErrors.push(err101);
+}
+errors++;
+}
+}
+else {
+const err102 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err102];
+}
+else {
+vErrors.push(err102);
+}
+errors++;
+}
+}
+}
+else {
+const err103 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err103];
+}
+else {
+vErrors.push(err103);
+}
+errors++;
+}
+}
+if(data.health !== undefined){
+let data46 = data.health;
+if(data46 && typeof data46 == "object" && !Array.isArray(data46)){
+for(const key8 in data46){
+if(!(((key8 === "enabled") || (key8 === "live")) || (key8 === "ready"))){
+const err104 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8}};
+if(vErrors === null){
+vErrors = [err104];
+}
+else {
+vErrors.push(err104);
+}
+errors++;
+}
+}
+if(data46.enabled !== undefined){
+if(typeof data46.enabled !== "boolean"){
+const err105 = {instancePath:instancePath+"/health/enabled",schemaPath:"#/properties/health/properties/enabled/type",keyword:"type",params:{type: "boolean"}};
+if(vErrors === null){
+vErrors = [err105];
+}
+else {
+vErrors.push(err105);
+}
+errors++;
+}
+}
+if(data46.live !== undefined){
+if(typeof data46.live !== "string"){
+const err106 = {instancePath:instancePath+"/health/live",schemaPath:"#/properties/health/properties/live/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err106];
+}
+else {
+vErrors.push(err106);
+}
+errors++;
+}
+}
+if(data46.ready !== undefined){
+if(typeof data46.ready !== "string"){
+const err107 = {instancePath:instancePath+"/health/ready",schemaPath:"#/properties/health/properties/ready/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err107];
+}
+else {
+vErrors.push(err107);
+}
+errors++;
+}
+}
+}
+else {
+const err108 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err108];
+}
+else {
+vErrors.push(err108);
+}
+errors++;
+}
+}
+if(data.http !== undefined){
+let data50 = data.http;
+if(data50 && typeof data50 == "object" && !Array.isArray(data50)){
+for(const key9 in data50){
+if(!((key9 === "halfOpen") || (key9 === "serverName"))){
+const err109 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9}};
+if(vErrors === null){
+vErrors = [err109];
+}
+else {
+vErrors.push(err109);
+}
+errors++;
+}
+}
+if(data50.halfOpen !== undefined){
+if(typeof data50.halfOpen !== "boolean"){
+const err110 = {instancePath:instancePath+"/http/halfOpen",schemaPath:"#/properties/http/properties/halfOpen/type",keyword:"type",params:{type: "boolean"}};
+if(vErrors === null){
+vErrors = [err110];
+}
+else {
+vErrors.push(err110);
+}
+errors++;
+}
+}
+if(data50.serverName !== undefined){
+let data52 = data50.serverName;
+if(typeof data52 === "string"){
+if(!pattern19.test(data52)){
+const err111 = {instancePath:instancePath+"/http/serverName",schemaPath:"#/properties/http/properties/serverName/pattern",keyword:"pattern",params:{pattern: "^[\\x20-\\x7e]{0,128}$"}};
+if(vErrors === null){
+vErrors = [err111];
+}
+else {
+vErrors.push(err111);
+}
+errors++;
+}
+}
+else {
+const err112 = {instancePath:instancePath+"/http/serverName",schemaPath:"#/properties/http/properties/serverName/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err112];
+}
+else {
+vErrors.push(err112);
+}
+errors++;
+}
+}
+}
+else {
+const err113 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err113];
+}
+else {
+vErrors.push(err113);
+}
+errors++;
+}
+}
+if(data.log !== undefined){
+let data53 = data.log;
+if(data53 && typeof data53 == "object" && !Array.isArray(data53)){
+for(const key10 in data53){
+if(!(((key10 === "access") || (key10 === "level")) || (key10 === "format"))){
+const err114 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10}};
+if(vErrors === null){
+vErrors = [err114];
+}
+else {
+vErrors.push(err114);
+}
+errors++;
+}
+}
+if(data53.access !== undefined){
+if(typeof data53.access !== "boolean"){
+const err115 = {instancePath:instancePath+"/log/access",schemaPath:"#/properties/log/properties/access/type",keyword:"type",params:{type: "boolean"}};
+if(vErrors === null){
+vErrors = [err115];
+}
+else {
+vErrors.push(err115);
+}
+errors++;
+}
+}
+if(data53.level !== undefined){
+let data55 = data53.level;
+if(!((((data55 === "error") || (data55 === "warn")) || (data55 === "info")) || (data55 === "debug"))){
+const err116 = {instancePath:instancePath+"/log/level",schemaPath:"#/properties/log/properties/level/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.level.enum}};
+if(vErrors === null){
+vErrors = [err116];
+}
+else {
+vErrors.push(err116);
+}
+errors++;
+}
+}
+if(data53.format !== undefined){
+let data56 = data53.format;
+if(!(((data56 === "auto") || (data56 === "json")) || (data56 === "text"))){
+const err117 = {instancePath:instancePath+"/log/format",schemaPath:"#/properties/log/properties/format/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.format.enum}};
+if(vErrors === null){
+vErrors = [err117];
+}
+else {
+vErrors.push(err117);
+}
+errors++;
+}
+}
+}
+else {
+const err118 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err118];
+}
+else {
+vErrors.push(err118);
+}
+errors++;
+}
+}
+}
+else {
+const err119 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err119];
+}
+else {
+vErrors.push(err119);
+}
+errors++;
+}
+validate10.errors = vErrors;
+return errors === 0;
+}

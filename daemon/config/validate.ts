@@ -1,0 +1,174 @@
+// Holds data against the schema, and says in plain words what does not fit.
+import type { ConfigDocument, Path } from "./document.js";
+import type { Problem } from "./problem.js";
+import { root, type SchemaNode } from "./resolve.js";
+import { didYouMean } from "./suggest.js";
+import { validate } from "./validate.generated.js";
+
+/** What the generated validator says of one mismatch; a subset of Ajv's error object. */
+export interface Mismatch {
+  instancePath: string;
+  schemaPath: string;
+  keyword: string;
+  params: Record<string, unknown>;
+}
+
+/**
+ * Problems of the data's shape, and the data without what they refuse, so that the rest can be checked too.
+ * A refused item of a list is left as `undefined`, which keeps the places of the others.
+ */
+export function validateShape(document: ConfigDocument): { value: unknown; problems: Problem[] } {
+  const value: unknown = structuredClone(document.value) ?? {};
+  const mismatches: Mismatch[] = validate(value) ? [] : (validate.errors ?? []);
+  const problems = new Map<string, Problem>();
+  const refused: Path[] = [];
+  for (const mismatch of mismatches) {
+    const path = parsePointer(mismatch.instancePath);
+    const { problem, at } = describe(mismatch, path, document, value);
+    const key = `${problem.offset} ${problem.code}`;
+    if (!problems.has(key)) problems.set(key, problem);
+    refused.push(at);
+  }
+  refused.sort((left, right) => right.length - left.length).forEach((path) => remove(value, path));
+  return {
+    value: typeof value === "object" && value !== null && !Array.isArray(value) ? value : {},
+    problems: [...problems.values()],
+  };
+}
+
+function describe(
+  mismatch: Mismatch,
+  path: Path,
+  document: ConfigDocument,
+  value: unknown,
+): { problem: Problem; at: Path } {
+  const node = schemaAt(mismatch.schemaPath);
+  const offset = document.valueOffset(path);
+  const name = path.length === 0 ? "the configuration" : nameOf(path);
+  const given = dig(value, path);
+  switch (mismatch.keyword) {
+    case "additionalProperties": {
+      const key = String(mismatch.params["additionalProperty"]);
+      const at = [...path, key];
+      const message = `unknown key ${JSON.stringify(key)}${didYouMean(key, Object.keys(node.properties ?? {}))}`;
+      return {
+        problem: { code: "config/unknown-key", message, offset: document.keyOffset(at) },
+        at,
+      };
+    }
+    case "required": {
+      const message = `${name} needs the key ${JSON.stringify(mismatch.params["missingProperty"])}`;
+      return { problem: { code: "config/missing-key", message, offset }, at: path };
+    }
+    case "enum": {
+      const allowed = node.enum ?? [];
+      const hint = typeof given === "string" ? didYouMean(given, allowed) : "";
+      const message = `${name} must be ${orList(allowed)}, not ${show(given)}${hint}`;
+      return { problem: { code: "config/wrong-value", message, offset }, at: path };
+    }
+    default: {
+      const wrongType = mismatch.keyword === "type";
+      const message = `${name} must be ${expectation(node, mismatch.keyword)}, not ${show(given)}${unitHint(node, given)}`;
+      return {
+        problem: { code: wrongType ? "config/wrong-type" : "config/wrong-value", message, offset },
+        at: path,
+      };
+    }
+  }
+}
+
+function expectation(node: SchemaNode, keyword: string): string {
+  if (node.unit === "size") return "a size such as 16KiB, 1MiB, 10MB or 4096";
+  if (node.unit === "duration") return "a duration such as 500ms, 10s, 2m or 1h";
+  const types = [node.type ?? []].flat();
+  const words = types.map((type) => {
+    if (type === "integer") return `a whole number from ${node.minimum ?? 0} to ${node.maximum}`;
+    if (type === "string" && node.pattern === "^auto$") return '"auto"';
+    if (type === "string" && keyword === "pattern")
+      return PATTERNS[node.pattern ?? ""] ?? `text that matches ${node.pattern}`;
+    if (type === "array")
+      return node.minItems === 1
+        ? "a list with at least one item"
+        : `a list${node.maxItems ? ` of at most ${node.maxItems}` : ""}`;
+    return { string: "text", boolean: "true or false", object: "a map of keys" }[type] ?? type;
+  });
+  return orList(words) || "something else";
+}
+
+// What the schema's patterns mean, in words; a test sees to it that each has some.
+export const PATTERNS: Record<string, string> = {
+  "\\.(ts|mts|js|mjs)$": "the path of a .ts, .mts, .js or .mjs module",
+  "^0?[0-7]{3}$": 'octal permissions such as "0660"',
+  "^[\\x20-\\x7e]{0,128}$": "at most 128 printable ASCII characters",
+};
+
+function unitHint(node: SchemaNode, given: unknown): string {
+  if (node.unit === "duration" && typeof given === "number") return ` (did you mean ${given}s?)`;
+  if (node.unit === undefined || typeof given !== "string") return "";
+  const units =
+    node.unit === "size" ? ["B", "kB", "MB", "GB", "KiB", "MiB", "GiB"] : ["ms", "s", "m", "h"];
+  const [, number, unit] = /^\s*([0-9.]+)\s*([A-Za-z]+)\s*$/.exec(given) ?? [];
+  if (number === undefined || unit === undefined) return "";
+  const short = unit.toLowerCase();
+  const meant =
+    units.find((candidate) => candidate.toLowerCase() === short) ??
+    units.find(
+      (candidate) => candidate.toLowerCase().startsWith(short[0] ?? "") && candidate.length === 3,
+    ) ??
+    units.find((candidate) => candidate.startsWith(short[0] ?? ""));
+  return meant === undefined ? "" : ` (did you mean ${number}${meant}?)`;
+}
+
+/** `routes[0].methods`, `limits.body`. */
+export function nameOf(path: Path): string {
+  return path
+    .map((step, index) =>
+      typeof step === "number" ? `[${step}]` : index === 0 ? step : `.${step}`,
+    )
+    .join("");
+}
+
+function show(value: unknown): string {
+  if (value === undefined || value === null) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a map";
+  const text = JSON.stringify(value);
+  return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
+}
+
+function orList(words: readonly string[]): string {
+  return words.length < 2
+    ? (words[0] ?? "")
+    : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}
+
+function parsePointer(pointer: string): Path {
+  if (pointer === "") return [];
+  return pointer
+    .slice(1)
+    .split("/")
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .map((step) => (/^(0|[1-9][0-9]*)$/.test(step) ? Number(step) : step));
+}
+
+function schemaAt(schemaPath: string): SchemaNode {
+  let node: unknown = root;
+  for (const step of schemaPath.split("/").slice(1, -1))
+    node = (node as Record<string, unknown>)[decodeURIComponent(step)];
+  return node as SchemaNode;
+}
+
+function dig(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (at, step) => (at as Record<string | number, unknown> | undefined)?.[step],
+    value,
+  );
+}
+
+function remove(value: unknown, path: Path): void {
+  const parent = dig(value, path.slice(0, -1));
+  const last = path.at(-1);
+  if (last === undefined || typeof parent !== "object" || parent === null) return;
+  if (Array.isArray(parent)) parent[Number(last)] = undefined;
+  else delete (parent as Record<string, unknown>)[last];
+}

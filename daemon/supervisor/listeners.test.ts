@@ -1,0 +1,165 @@
+import test from "ava";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ListenerOptions } from "../../runtime/addon.js";
+import { parseListenArgument } from "../config/address.js";
+import { closeListeners, inheritedSockets, ListenError, openListeners } from "./listeners.js";
+
+const folder = mkdtempSync(join(tmpdir(), "pinion-listen-"));
+test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+
+const nothing = { fds: [], names: [] };
+const listen = (text: string) => [parseListenArgument(text, folder)];
+
+/** An addon whose sockets are open files; `fail` says which binds fail. */
+function fakeAddon(
+  fail: (options: ListenerOptions, reusePort: boolean) => string | undefined = () => undefined,
+) {
+  const calls: { options: ListenerOptions; reusePort: boolean; fd: number }[] = [];
+  return {
+    calls,
+    bind(options: ListenerOptions, reusePort: boolean) {
+      const code = fail(options, reusePort);
+      if (code !== undefined) throw Object.assign(new Error(code), { code });
+      if (options.kind === "unix") writeFileSync(options.path ?? "", "");
+      const fd = openSync("/dev/null", "r");
+      calls.push({ options, reusePort, fd });
+      return { fd, port: options.kind === "tcp" ? options.port || 4321 : 0 };
+    },
+  };
+}
+
+const isOpen = (fd: number) => existsSync(`/proc/self/fd/${fd}`);
+
+test.serial("one shard: the one socket is exclusive", async (t) => {
+  const addon = fakeAddon();
+  const [listener] = await openListeners(addon, listen("127.0.0.1:0"), 1, nothing);
+  t.is(listener?.url, "http://127.0.0.1:4321");
+  t.deepEqual(
+    addon.calls.map(({ reusePort }) => reusePort),
+    [false],
+  );
+  closeListeners(listener === undefined ? [] : [listener]);
+});
+
+test.serial("several shards: an exclusive bind first, then one shared port each", async (t) => {
+  const addon = fakeAddon();
+  const listeners = await openListeners(addon, listen("127.0.0.1:0"), 3, nothing);
+  t.deepEqual(
+    addon.calls.map(({ options, reusePort }) => [options.port, reusePort]),
+    [
+      [0, false],
+      [4321, true],
+      [4321, true],
+      [4321, true],
+    ],
+  );
+  t.is(listeners[0]?.fds.length, 3);
+  closeListeners(listeners);
+});
+
+test.serial("a port that is taken is an error with a remedy, and nothing stays open", async (t) => {
+  const addon = fakeAddon(({ port }) => (port === 81 ? "EADDRINUSE" : undefined));
+  const error = await t.throwsAsync(
+    openListeners(addon, [...listen(":80"), ...listen(":81")], 2, nothing),
+    { instanceOf: ListenError },
+  );
+  t.regex(
+    error.message,
+    /^cannot listen on :81: another program has the port; stop it .* or choose another port$/,
+  );
+  t.false(addon.calls.some(({ fd }) => isOpen(fd)));
+});
+
+test.serial("all addresses without IPv6 are those of IPv4", async (t) => {
+  const addon = fakeAddon(({ host }) => (host === "::" ? "EAFNOSUPPORT" : undefined));
+  const listeners = await openListeners(addon, listen(":80"), 2, nothing);
+  t.is(listeners[0]?.url, "http://0.0.0.0:80");
+  closeListeners(listeners);
+});
+
+test.serial("an IPv6 address that was asked for is not replaced", async (t) => {
+  const addon = fakeAddon(() => "EAFNOSUPPORT");
+  await t.throwsAsync(openListeners(addon, listen("[::1]:80"), 1, nothing), { message: /no IPv6/ });
+});
+
+test.serial("a Unix socket is shared, and removed in the end", async (t) => {
+  const path = join(folder, "a.sock");
+  const addon = fakeAddon();
+  const listeners = await openListeners(addon, listen(`unix:${path}`), 2, nothing);
+  t.deepEqual(
+    addon.calls.map(({ options }) => options.kind),
+    ["unix", "fd"],
+  );
+  closeListeners(listeners);
+  t.false(existsSync(path));
+});
+
+test.serial("a successor's Unix socket is not removed", async (t) => {
+  const path = join(folder, "b.sock");
+  const listeners = await openListeners(fakeAddon(), listen(`unix:${path}`), 1, nothing);
+  const held = openSync(path, "r"); // keeps the inode from being used again
+  rmSync(path);
+  writeFileSync(path, "");
+  closeListeners(listeners);
+  closeSync(held);
+  t.true(existsSync(path));
+});
+
+test.serial("a stale Unix socket is replaced, a live one is refused", async (t) => {
+  const path = join(folder, "c.sock");
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  await t.throwsAsync(openListeners(fakeAddon(), listen(`unix:${path}`), 1, nothing), {
+    message: /another program listens there/,
+  });
+  t.true(statSync(path).isSocket());
+  server.close();
+});
+
+test.serial("a file in a Unix socket's place is not touched", async (t) => {
+  const path = join(folder, "d.sock");
+  writeFileSync(path, "precious");
+  await t.throwsAsync(openListeners(fakeAddon(), listen(`unix:${path}`), 1, nothing), {
+    message: /a file that is no socket/,
+  });
+  t.is(statSync(path).size, 8);
+});
+
+test("inherited sockets are for the process that they name", (t) => {
+  const environment = { LISTEN_PID: "10", LISTEN_FDS: "2", LISTEN_FDNAMES: "web:admin" };
+  t.deepEqual(inheritedSockets(environment, 10), { fds: [3, 4], names: ["web", "admin"] });
+  t.deepEqual(inheritedSockets(environment, 11), nothing);
+  t.deepEqual(inheritedSockets({}, 11), nothing);
+  t.deepEqual(inheritedSockets({ LISTEN_PID: "10", LISTEN_FDS: "x" }, 10), nothing);
+});
+
+test.serial("systemd's sockets are picked by name", async (t) => {
+  const addon = fakeAddon();
+  const [web, admin] = [openSync("/dev/null", "r"), openSync("/dev/null", "r")];
+  const inherited = { fds: [web, admin], names: ["web", "admin"] };
+  const listeners = await openListeners(addon, listen("systemd:admin"), 1, inherited);
+  t.deepEqual(
+    addon.calls.map(({ options }) => options.fd),
+    [admin],
+  );
+  t.false(isOpen(admin) && !addon.calls.some(({ fd }) => fd === admin), "only the duplicate stays");
+  closeListeners(listeners);
+  closeSync(web);
+  await t.throwsAsync(openListeners(addon, listen("systemd:x"), 1, inherited), {
+    message: /there are: web, admin/,
+  });
+  await t.throwsAsync(openListeners(addon, listen("systemd"), 1, nothing), {
+    message: /start the daemon by its \.socket unit/,
+  });
+});

@@ -1,0 +1,202 @@
+// The life of the daemon: configuration, sockets, shards, workers; then signals, and the way back down.
+import type { Addon, ShardHandle } from "../../runtime/addon.js";
+import { parseListenArgument } from "../config/address.js";
+import type { Config } from "../config/types.js";
+import { createLog, type Log } from "../log/log.js";
+import { planInChild, type Plan } from "../plan.js";
+import type { RoutePlan } from "../routes.js";
+import type { ServeArguments } from "../serve-arguments.js";
+import { findCores, planShards } from "./cores.js";
+import { mostConnections, openFilesLimit } from "./descriptors.js";
+import { inheritedSockets, openListeners } from "./listeners.js";
+import { notifySystemd } from "./notify.js";
+import { shardOptions } from "./shard-options.js";
+import { waitForStop } from "./signals.js";
+import { spawnWorker } from "./spawn-worker.js";
+import { createWorkerKeeper, type WorkerKeeper } from "./worker-keeper.js";
+
+interface RunningShard {
+  handle: ShardHandle;
+  keeper: WorkerKeeper;
+}
+
+const DRAIN_POLL_MS = 50;
+const THREADS_END_MS = 5000;
+// An idle daemon uses no CPU: a look every five seconds costs some 50 us.
+const SLOWEST_CHECK_MS = 5000;
+
+/** Serves a file until a signal; resolves with the exit code. Throws before anything is served if it cannot be. */
+export async function serveFile({ file, listen }: ServeArguments): Promise<number> {
+  const own = listen.map((text) => parseListenArgument(text, process.cwd()));
+  const plan = planInChild(file);
+  if (own.length > 0) plan.config.listen = own;
+  const { loadAddon } = await import("../../runtime/addon-loader.js");
+  return serve(loadAddon(), plan);
+}
+
+async function serve(addon: Addon, { config, routes }: Plan): Promise<number> {
+  const log = createLog(config.log);
+  process.title = "pinion";
+
+  const { cpus, reason } = planShards(config.shards, findCores(), process.pid);
+  const listeners = await openListeners(
+    addon,
+    config.listen,
+    cpus.length,
+    inheritedSockets(process.env, process.pid),
+  );
+  const shards: RunningShard[] = [];
+  try {
+    const connections = connectionsWithin(config, cpus.length, log);
+    for (const [index, cpu] of cpus.entries()) {
+      const own = listeners.map(({ fds, proxyProtocol }) => ({
+        fd: fds[index] ?? -1,
+        proxyProtocol,
+      }));
+      const handle = addon.createShard(
+        shardOptions(config, routes.native, {
+          cpu,
+          count: cpus.length,
+          connections,
+          listeners: own,
+        }),
+      );
+      shards.push({ handle, keeper: keeperFor(addon, config, routes, handle, index, log) });
+    }
+    const stop = waitForStop(() =>
+      log.warn("SIGHUP: reloading is not there yet; restart to use a changed configuration"),
+    );
+    process.on("SIGUSR2", () => {
+      shards.forEach(({ handle }, shard) => log.info("status", { shard, ...addon.status(handle) }));
+    });
+    const checks = setInterval(
+      () => shards.forEach(({ keeper }) => keeper.check()),
+      checkInterval(config),
+    );
+    const started = Promise.all(shards.map(({ keeper }) => keeper.start()));
+    // A signal may come while the handlers are still being loaded.
+    const isLive = await Promise.race([started.then(() => true), stop.then(() => false)]);
+    if (isLive)
+      announce(
+        addon,
+        config,
+        listeners.map(({ url }) => url),
+        shards,
+        reason,
+        log,
+      );
+    else started.catch(() => {});
+    const signal = await stop;
+    clearInterval(checks);
+    log.info(`${signal}: draining; again to stop at once`, { drainMs: config.timeouts.drain });
+    notifySystemd("STOPPING=1", "draining");
+    await drain(addon, shards, config.timeouts.drain, log);
+  } catch (error) {
+    await shutDown(addon, shards);
+    throw error;
+  } finally {
+    listeners.forEach((listener) => listener.remove());
+  }
+  await shutDown(addon, shards);
+  log.info("stopped");
+  return 0;
+}
+
+function keeperFor(
+  addon: Addon,
+  config: Config,
+  routes: RoutePlan,
+  shard: ShardHandle,
+  index: number,
+  log: Log,
+): WorkerKeeper {
+  const patterns = routes.native.map(({ pattern }) => pattern);
+  const { handlers } = routes;
+  return createWorkerKeeper({
+    addon,
+    shard,
+    index,
+    spinMs: config.timeouts.spin,
+    log,
+    spawn: (lane, events) =>
+      spawnWorker(
+        { shard, lane, handlers, routes: patterns, directory: config.folder },
+        config.limits.heap,
+        log,
+        events,
+      ),
+  });
+}
+
+function announce(
+  addon: Addon,
+  config: Config,
+  urls: string[],
+  shards: RunningShard[],
+  reason: string,
+  log: Log,
+): void {
+  const first = shards[0];
+  // The probe's sentence begins with the name of what it has chosen.
+  const chosen = first === undefined ? config.io : addon.status(first.handle).io;
+  log.info(
+    config.io === "auto"
+      ? `io is ${addon.probe().why}`
+      : `io is ${chosen === "uring" ? "io_uring" : chosen}: io in the configuration`,
+  );
+  log.info(`shards: ${shards.length} (${reason})`);
+  if (config.routes.length === 0)
+    log.warn("there are no routes: all requests but health checks get 404");
+  process.stdout.on("error", () => {}); // nobody reads it any more
+  process.stdout.write(`pinion: serving ${urls.join(" ")}\n`);
+  notifySystemd("READY=1", `serving ${urls.join(" ")}`);
+}
+
+function connectionsWithin(config: Config, shards: number, log: Log): number {
+  const limit = openFilesLimit();
+  const wanted = config.limits.connections;
+  const most = limit === undefined ? wanted : mostConnections(limit, shards);
+  if (wanted <= most) return wanted;
+  log.warn(
+    `limits.connections is ${wanted}, but the limit on open files (${limit}) leaves room for ${most}, which is used instead; raise LimitNOFILE or \`ulimit -n\`, or lower limits.connections`,
+  );
+  return most;
+}
+
+/** Often enough that a time-out is not overrun by more than an eighth. */
+function checkInterval({ timeouts }: Config): number {
+  return Math.min(SLOWEST_CHECK_MS, Math.max(50, timeouts.spin / 8));
+}
+
+async function drain(
+  addon: Addon,
+  shards: RunningShard[],
+  drainMs: number,
+  log: Log,
+): Promise<void> {
+  for (const { handle } of shards) addon.drain(handle);
+  const deadline = performance.now() + drainMs;
+  while (!shards.every(({ handle }) => addon.drained(handle))) {
+    if (performance.now() >= deadline) {
+      const connections = shards.reduce(
+        (sum, { handle }) => sum + addon.status(handle).connections,
+        0,
+      );
+      log.warn("timeouts.drain is over: the connections that are left are closed", { connections });
+      return;
+    }
+    await sleep(DRAIN_POLL_MS);
+  }
+}
+
+// A shard's memory may go only when no thread can write to it any more. A thread that sits in a long native call may take
+// longer than anybody wants to wait; then the process ends with its memory in place. SIGUSR2 finds no destroyed shard.
+async function shutDown(addon: Addon, shards: RunningShard[]): Promise<void> {
+  const ended = Promise.all(shards.map(({ keeper }) => keeper.stop())).then(() => true);
+  const hasEnded = await Promise.race([ended, sleep(THREADS_END_MS).then(() => false)]);
+  if (hasEnded) shards.splice(0).forEach(({ handle }) => addon.destroyShard(handle));
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,44 @@
+// The configuration as one shard gets it.
+import type { NativeRoute, ShardOptions } from "../../runtime/addon.js";
+import type { Config } from "../config/types.js";
+import { shareConnections } from "./descriptors.js";
+
+const STANDARD_OUTPUT = 1;
+
+export function shardOptions(
+  config: Config,
+  routes: NativeRoute[],
+  shard: { cpu: number; count: number; connections: number; listeners: ShardOptions["listeners"] },
+): ShardOptions {
+  const { limits, timeouts, http, log } = config;
+  return {
+    cpu: shard.cpu,
+    io: config.io,
+    listeners: shard.listeners,
+    routes,
+    limits: {
+      connections: shareConnections(shard.connections, shard.count),
+      headBytes: limits.head,
+      targetBytes: limits.target,
+      fields: limits.fields,
+      bodyBytes: limits.body,
+      slots: limits.slots,
+      queue: limits.queue,
+      arenaBytes: limits.arena,
+      connectionBytes: limits.connection,
+      pipeline: limits.pipeline,
+    },
+    timeouts: {
+      headMs: timeouts.head,
+      bodyMs: timeouts.body,
+      handlerMs: timeouts.handler,
+      writeMs: timeouts.write,
+      keepAliveMs: timeouts.keepAlive,
+      drainMs: timeouts.drain,
+      spinMs: timeouts.spin,
+    },
+    halfOpen: http.halfOpen,
+    serverName: http.serverName,
+    accessLogFd: log.access ? STANDARD_OUTPUT : -1,
+  };
+}

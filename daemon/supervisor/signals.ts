@@ -1,0 +1,27 @@
+// SIGTERM and SIGINT: the first drains, the second ends the process at once.
+
+const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
+export type StopSignal = keyof typeof SIGNALS;
+
+/** Resolves with the first signal; from then on the next one ends the process. */
+export function waitForStop(onReload: () => void): Promise<StopSignal> {
+  return new Promise((resolve) => {
+    process.on("SIGHUP", onReload);
+    let isStopping = false;
+    for (const signal of Object.keys(SIGNALS) as StopSignal[]) {
+      process.on(signal, () => {
+        if (isStopping) endAtOnce(signal);
+        isStopping = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+// By the signal itself: process.exit() would wait for workers that sit in native code. To a shell it is 130 or 143 either
+// way. The kernel ignores the default action for process 1 of a container, hence the exit after it.
+function endAtOnce(signal: StopSignal): never {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  process.exit(128 + SIGNALS[signal]);
+}

@@ -1,0 +1,41 @@
+// Starts the thread of a worker, and passes on what it says.
+import { Worker } from "node:worker_threads";
+import type { WorkerData, WorkerMessage } from "../../runtime/messages.js";
+import type { Log } from "../log/log.js";
+import type { WorkerEvents, WorkerThread } from "./worker-keeper.js";
+
+const ENTRY = new URL("../../runtime/worker.js", import.meta.url);
+const MIB = 1024 * 1024;
+
+export function spawnWorker(
+  data: WorkerData,
+  heapBytes: number | undefined,
+  log: Log,
+  events: WorkerEvents,
+): WorkerThread {
+  const worker = new Worker(ENTRY, {
+    workerData: data,
+    name: "pinion worker",
+    ...(heapBytes === undefined
+      ? {}
+      : { resourceLimits: { maxOldGenerationSizeMb: Math.floor(heapBytes / MIB) } }),
+  });
+  worker.on("message", (message: WorkerMessage) => {
+    switch (message.type) {
+      case "ready":
+        return events.ready();
+      case "startFailed":
+        return events.failed(new Error(message.message));
+      case "log": {
+        const { type: _, level, message: text, ...fields } = message;
+        return log.write(level === "warning" ? "warn" : level, text, fields);
+      }
+    }
+  });
+  worker.on("messageerror", (error) =>
+    log.error("a worker's message cannot be read", { error: error.message }),
+  );
+  worker.on("error", (error) => events.failed(error));
+  worker.on("exit", (exitCode) => events.ended(exitCode));
+  return { terminate: () => void worker.terminate() };
+}

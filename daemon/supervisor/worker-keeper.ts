@@ -1,0 +1,227 @@
+// Keeps one live worker on a shard: starts it, replaces it when it dies or stays in JavaScript too long.
+import type { Addon, ShardHandle } from "../../runtime/addon.js";
+import { errorFields, type Fields, type Log } from "../log/log.js";
+import { createBackOff } from "./back-off.js";
+
+/** What a worker tells its keeper. */
+export interface WorkerEvents {
+  /** Its handlers are loaded and its lane is live. */
+  ready(): void;
+  /** Why it is about to end: the error that it could not go on after. */
+  failed(error: unknown): void;
+  /** Its thread has ended: nothing of it writes to the shard any more. */
+  ended(exitCode: number): void;
+}
+
+export interface WorkerThread {
+  terminate(): void;
+}
+
+export interface KeeperOptions {
+  addon: Pick<Addon, "reserveLane" | "quarantineLane" | "releaseLane" | "status">;
+  shard: ShardHandle;
+  /** Number of the shard, for messages. */
+  index: number;
+  spinMs: number;
+  log: Log;
+  spawn: (lane: number, events: WorkerEvents) => WorkerThread;
+  now?: () => number;
+  later?: (delayMs: number, run: () => void) => () => void;
+}
+
+export interface WorkerKeeper {
+  /** Resolves when the first worker is live; rejects if it ends before. */
+  start(): Promise<void>;
+  /** Looks for an overdue worker; to be called now and then. */
+  check(): void;
+  /** Ends all workers; resolves when the last thread has ended. */
+  stop(): Promise<void>;
+}
+
+// A module that awaits something for ever at its top would else leave the shard without a worker.
+const START_MS = 60_000;
+const NO_LANE_RETRY_MS = 1000;
+
+interface Running {
+  lane: number;
+  thread: WorkerThread;
+  startedAt: number;
+  liveAt: number | undefined;
+  isQuarantined: boolean;
+  cause: unknown;
+}
+
+export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
+  const {
+    addon,
+    shard,
+    index,
+    spinMs,
+    log,
+    spawn,
+    now = () => performance.now(),
+    later = runLater,
+  } = options;
+  const backOff = createBackOff();
+  const running = new Set<Running>();
+  let current: Running | undefined;
+  let isStopping = false;
+  let cancelStart = () => {};
+  let whenAllEnded = () => {};
+  let firstStart: { resolve: () => void; reject: (error: Error) => void } | undefined;
+
+  function startWorker(lane = addon.reserveLane(shard)): void {
+    if (lane === -1) {
+      // Threads that were given up on still sit in native code: their lanes come back when they end.
+      log.error("no lane is free for a new worker; waiting for an old one to end", {
+        shard: index,
+      });
+      cancelStart = later(NO_LANE_RETRY_MS, () => startWorker());
+      return;
+    }
+    const worker: Running = {
+      lane,
+      thread: { terminate() {} },
+      startedAt: now(),
+      liveAt: undefined,
+      isQuarantined: false,
+      cause: undefined,
+    };
+    running.add(worker);
+    current = worker;
+    worker.thread = spawn(lane, {
+      ready: () => becameLive(worker),
+      failed: (error) => (worker.cause = error),
+      ended: (exitCode) => ended(worker, exitCode),
+    });
+  }
+
+  function becameLive(worker: Running): void {
+    worker.liveAt = now();
+    log.debug("worker is live", {
+      shard: index,
+      lane: worker.lane,
+      startMs: Math.round(worker.liveAt - worker.startedAt),
+    });
+    firstStart?.resolve();
+    firstStart = undefined;
+  }
+
+  function quarantine(worker: Running): void {
+    if (worker.isQuarantined) return;
+    worker.isQuarantined = true;
+    addon.quarantineLane(shard, worker.lane);
+  }
+
+  function ended(worker: Running, exitCode: number): void {
+    quarantine(worker);
+    addon.releaseLane(shard, worker.lane);
+    running.delete(worker);
+    if (running.size === 0) whenAllEnded();
+    if (worker !== current) return;
+    current = undefined;
+    if (isStopping) return;
+    if (firstStart !== undefined) {
+      firstStart.reject(
+        asError(
+          worker.cause ?? new Error(`the worker ended with exit code ${exitCode} while it started`),
+        ),
+      );
+      firstStart = undefined;
+      return;
+    }
+    const { delayMs, fields } = countDeath(worker);
+    log.error(`worker ended: ${whyEnded(worker.cause, exitCode)}`, {
+      ...fields,
+      restartMs: delayMs,
+      ...causeFields(worker.cause),
+    });
+    cancelStart = later(delayMs, () => startWorker());
+  }
+
+  function countDeath(worker: Running): { delayMs: number; fields: Fields } {
+    const { delayMs, deaths, isLoop } = backOff.died(
+      now(),
+      worker.liveAt === undefined ? 0 : now() - worker.liveAt,
+    );
+    if (isLoop) {
+      log.error(
+        "workers of this shard end again and again; its JavaScript routes answer late or with 503",
+        { shard: index, deathsPerMinute: deaths },
+      );
+    }
+    return { delayMs, fields: { shard: index, lane: worker.lane } };
+  }
+
+  // The new worker's lane is reserved first: without one, a stuck worker is better than none.
+  function replace(worker: Running, reason: string, fields: Fields): void {
+    const lane = addon.reserveLane(shard);
+    if (lane === -1) {
+      log.error(`${reason}; it cannot be replaced: no lane is free`, { shard: index, ...fields });
+      return;
+    }
+    countDeath(worker);
+    log.error(`${reason}; it is replaced`, { shard: index, lane: worker.lane, ...fields });
+    quarantine(worker);
+    startWorker(lane);
+    worker.thread.terminate();
+  }
+
+  return {
+    start() {
+      return new Promise((resolve, reject) => {
+        firstStart = { resolve, reject };
+        startWorker();
+      });
+    },
+    check() {
+      if (current === undefined || isStopping) return;
+      if (current.liveAt === undefined) {
+        if (now() - current.startedAt > START_MS) {
+          current.cause ??= new Error(
+            `the handlers were not loaded within ${START_MS / 1000} s; does a module await something at its top?`,
+          );
+          current.thread.terminate();
+        }
+        return;
+      }
+      const { awayMs, started, queued } = addon.status(shard);
+      if (awayMs <= spinMs || started + queued === 0) return;
+      replace(current, "worker stays in JavaScript and answers nothing", {
+        awayMs,
+        started,
+        queued,
+      });
+    },
+    stop() {
+      isStopping = true;
+      cancelStart();
+      return new Promise((resolve) => {
+        whenAllEnded = resolve;
+        if (running.size === 0) resolve();
+        for (const worker of running) worker.thread.terminate();
+      });
+    },
+  };
+}
+
+function whyEnded(cause: unknown, exitCode: number): string {
+  if ((cause as NodeJS.ErrnoException | undefined)?.code === "ERR_WORKER_OUT_OF_MEMORY") {
+    return "its heap was full; raise limits.heap, or look for what the handlers keep";
+  }
+  if (cause !== undefined) return "an error that nobody caught";
+  return `exit code ${exitCode}; did a handler call process.exit()?`;
+}
+
+function causeFields(cause: unknown): Fields {
+  return cause === undefined ? {} : errorFields(cause);
+}
+
+function asError(cause: unknown): Error {
+  return cause instanceof Error ? cause : new Error(String(cause));
+}
+
+function runLater(delayMs: number, run: () => void): () => void {
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
+}

@@ -1,0 +1,178 @@
+// Many connections, tiny memory: the bounds hold, and what is within them is served.
+import { readFile } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
+import test from "ava";
+import { startDaemon } from "./support/daemon.js";
+import { fetchRaw, Wire } from "./support/wire.js";
+
+const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
+const HELLO = { "hello.ts": `export default () => "hello";` };
+
+/** Opens connections from several loopback addresses, so that source ports do not run out. */
+async function openMany(port: number, count: number): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  const batch = 500;
+  for (let start = 0; start < count; start += batch) {
+    const opened = Array.from({ length: Math.min(batch, count - start) }, (_, i) => {
+      const localAddress = `127.0.0.${2 + ((start + i) % 8)}`;
+      return new Promise<Socket>((done, failed) => {
+        const socket = connect({ port, host: "127.0.0.1", localAddress });
+        socket.once("error", failed);
+        socket.once("connect", () => done(socket));
+      });
+    });
+    sockets.push(...(await Promise.all(opened)));
+  }
+  return sockets;
+}
+
+async function residentKib(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]);
+}
+
+test.serial("thousands of connections are open at once and all are answered", async (t) => {
+  const limits = await readFile("/proc/self/limits", "utf8");
+  const files = Number(/Max open files\s+\d+\s+(\d+)/.exec(limits)?.[1]);
+  const count = Math.min(15_000, files - 1000);
+  t.log(`${count} connections`);
+  const daemon = await startDaemon(t, {
+    config: `routes: [{ path: /hello, handler: ./hello.ts }]\nlimits: { connections: ${count + 100} }\n`,
+    files: HELLO,
+  });
+  const before = await residentKib(daemon.pid);
+  const sockets = await openMany(daemon.port, count);
+  const answered = await Promise.all(
+    sockets.map(
+      (socket) =>
+        new Promise<boolean>((done) => {
+          socket.once("data", (chunk: Buffer) =>
+            done(chunk.toString().startsWith("HTTP/1.1 200 OK")),
+          );
+          socket.write(get("/hello"));
+        }),
+    ),
+  );
+  t.is(answered.filter(Boolean).length, count);
+  const each = (((await residentKib(daemon.pid)) - before) * 1024) / count;
+  t.log(`${Math.round(each)} bytes of resident memory for each connection`);
+  t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
+  for (const socket of sockets) socket.destroy();
+});
+
+test.serial(
+  "heads byte by byte on thousands of connections pin bytes, and others are served",
+  async (t) => {
+    const daemon = await startDaemon(t, {
+      config: `routes: [{ path: /hello, handler: ./hello.ts }]\nlimits: { connections: 4000, arena: 4MiB }\n`,
+      files: HELLO,
+    });
+    const sockets = await openMany(daemon.port, 3000);
+    const request = get("/hello");
+    for (let at = 0; at < 8; at++) {
+      for (const socket of sockets) socket.write(request.charAt(at));
+      t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
+    }
+    const rest = request.slice(8);
+    const answers = await Promise.all(
+      sockets.map(
+        (socket) =>
+          new Promise<string>((done) => {
+            socket.once("data", (chunk: Buffer) => done(chunk.toString().slice(0, 15)));
+            socket.write(rest);
+          }),
+      ),
+    );
+    t.true(answers.every((answer) => answer === "HTTP/1.1 200 OK"));
+    for (const socket of sockets) socket.destroy();
+  },
+);
+
+test.serial("a tiny arena serves everybody, one after the other", async (t) => {
+  const daemon = await startDaemon(t, {
+    config: `routes:\n  - { path: /hello, handler: ./hello.ts }\nlimits: { arena: 1MiB, slots: 16, queue: 16 }\n`,
+    files: HELLO,
+  });
+  const wires = await Promise.all(Array.from({ length: 200 }, () => Wire.connect(daemon.port)));
+  for (let round = 0; round < 5; round++) {
+    for (const wire of wires) wire.send(get("/hello").repeat(4));
+    for (const wire of wires) {
+      for (let i = 0; i < 4; i++) {
+        const answer = await wire.answer();
+        if (answer.status !== 200) t.is(answer.status, 503);
+      }
+    }
+  }
+  t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
+  for (const wire of wires) wire.close();
+});
+
+test.serial("connections beyond the limit wait, and are served when one goes", async (t) => {
+  const daemon = await startDaemon(t, {
+    config: `routes:\n  - { path: /hello, handler: ./hello.ts }\nlimits: { connections: 8 }\n`,
+    files: HELLO,
+  });
+  const held = await Promise.all(Array.from({ length: 8 }, () => Wire.connect(daemon.port)));
+  for (const wire of held) {
+    wire.send(get("/hello"));
+    t.is((await wire.answer()).status, 200);
+  }
+  const late = await Wire.connect(daemon.port);
+  late.send(get("/hello"));
+  held[0]?.close();
+  t.is((await late.answer()).body, "hello");
+  for (const wire of held) wire.close();
+  late.close();
+});
+
+test.serial("the smallest arena and two slots serve uploads side by side", async (t) => {
+  const daemon = await startDaemon(t, {
+    config: `
+routes:
+  - { path: /hello, handler: ./hello.ts }
+  - { path: /echo, methods: [POST], handler: ./echo.ts }
+limits: { arena: 64KiB, connection: 20KiB, slots: 2, queue: 2 }
+`,
+    files: { ...HELLO, "echo.ts": `export default async (request) => await request.text();` },
+  });
+  const text = "u".repeat(10_000);
+  const post = "POST /echo HTTP/1.1\r\nHost: test\r\n";
+  const requests: [string, string][] = [
+    [get("/hello"), "hello"],
+    [`${post}Content-Length: ${text.length}\r\n\r\n${text}`, text],
+    [`${post}Transfer-Encoding: chunked\r\n\r\n2710\r\n${text}\r\n0\r\n\r\n`, text],
+  ];
+  await Promise.all(
+    Array.from({ length: 12 }, async (_, client) => {
+      const wire = await Wire.connect(daemon.port);
+      for (let i = 0; i < 20; i++) {
+        const [request, body] = requests[(client + i) % 3] ?? ["", ""];
+        wire.send(request);
+        const answer = await wire.answer();
+        if (answer.status !== 200 || answer.body !== body) t.fail(answer.raw.slice(0, 200));
+      }
+      wire.close();
+    }),
+  );
+  t.pass();
+});
+
+test.serial("a request that finds no slot in time is told so", async (t) => {
+  const daemon = await startDaemon(t, {
+    config: `
+routes:
+  - { path: /hello, handler: ./hello.ts }
+  - { path: /never, handler: ./never.ts, timeout: 10m }
+limits: { slots: 2, queue: 2 }
+timeouts: { handler: 300ms, drain: 100ms }
+`,
+    files: { ...HELLO, "never.ts": `export default () => new Promise(() => {});` },
+  });
+  const held = await Promise.all(Array.from({ length: 2 }, () => Wire.connect(daemon.port)));
+  for (const wire of held) wire.send(get("/never"));
+  // Whichever is read first, two have the slots and are not answered.
+  const late = await fetchRaw(daemon.port, get("/hello"));
+  if (late.status === 200) t.is((await fetchRaw(daemon.port, get("/hello"))).status, 503);
+  else t.is(late.status, 503);
+  for (const wire of held) wire.close();
+});

@@ -1,0 +1,131 @@
+// What the main thread does with shards.
+#include <unistd.h>
+#include <ctime>
+
+#include "addon/bindings.hpp"
+#include "base/assert.hpp"
+#include "http/router.hpp"
+#include "io/probe.hpp"
+
+namespace pinion::addon {
+
+ShardHandle& handle_of(const Napi::CallbackInfo& info) {
+    bool lossless = false;
+    auto* handle = reinterpret_cast<ShardHandle*>(info[0].As<Napi::BigInt>().Uint64Value(&lossless));
+    PINION_ASSERT(lossless && handle != nullptr && handle->magic == ShardHandle::MAGIC);
+    return *handle;
+}
+
+Napi::Value probe(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const io::ProbeReport report = io::probe();
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("uring", report.uring);
+    result.Set("why", report.why);
+    Napi::Array features = Napi::Array::New(env);
+    for (std::uint32_t i = 0; i < report.features.size(); ++i) {
+        Napi::Object feature = Napi::Object::New(env);
+        feature.Set("name", report.features[i].name);
+        feature.Set("active", report.features[i].active);
+        feature.Set("detail", report.features[i].detail);
+        features.Set(i, feature);
+    }
+    result.Set("features", features);
+    return result;
+}
+
+// checkPattern(pattern): { column, message } | null
+Napi::Value check_pattern(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    http::Router router;
+    http::PatternError error;
+    if (router.add(info[0].As<Napi::String>().Utf8Value(), 1, 0, error)) return env.Null();
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("column", error.column);
+    result.Set("message", error.message);
+    return result;
+}
+
+// createShard(options: ShardOptions): ShardHandle
+Napi::Value create_shard(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const auto options = info[0].As<Napi::Object>();
+    const std::string io = options.Get("io").As<Napi::String>().Utf8Value();
+    const bool uring = io == "uring" || (io == "auto" && io::probe().uring);
+    auto handle = std::make_unique<ShardHandle>();
+    handle->shard = shard::make_shard(uring ? shard::Io::uring : shard::Io::epoll, settings_from(options));
+    if (const std::string failed = handle->shard->start(); !failed.empty()) {
+        Napi::Error::New(env, failed).ThrowAsJavaScriptException();
+        return env.Undefined();
+    }
+    return Napi::BigInt::New(env, reinterpret_cast<std::uint64_t>(handle.release()));
+}
+
+Napi::Value status(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    ShardHandle& handle = handle_of(info);
+    const shard::Status status = handle.shard->status();
+    timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    const std::uint64_t now = std::uint64_t(time.tv_sec) * 1000 + std::uint64_t(time.tv_nsec) / 1000000;
+    if (!status.away || status.epoch != handle.away_epoch) handle.away_since_ms = now;
+    handle.away_epoch = status.epoch;
+
+    Napi::Object result = Napi::Object::New(env);
+    const auto set = [&](const char* name, double value) { result.Set(name, Napi::Number::New(env, value)); };
+    result.Set("io", status.io == shard::Io::uring ? "uring" : "epoll");
+    set("connections", status.connections);
+    set("accepted", double(status.accepted));
+    set("requests", double(status.requests));
+    set("queued", status.queued);
+    set("started", status.slots_used > status.queued ? status.slots_used - status.queued : 0);
+    set("workerTurns", double(status.worker_turns));
+    set("standInTurns", double(status.stand_in_turns));
+    set("takeovers", double(status.takeovers));
+    set("segmentsFree", status.segments_free);
+    set("segmentsLent", status.segments_lent);
+    set("segmentsTotal", status.segments_total);
+    set("slotsFree", status.slots_total - status.slots_used);
+    set("refused", double(status.refused));
+    set("awayMs", double(now - handle.away_since_ms));
+    result.Set("draining", status.draining);
+    Napi::Array lanes = Napi::Array::New(env);
+    for (std::uint32_t i = 0; i < 4; ++i) lanes.Set(i, status.lanes[i]);
+    result.Set("lanes", lanes);
+    set("brokenLanes", status.broken_lanes);
+    return result;
+}
+
+Napi::Value reserve_lane(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), shard_of(info).reserve_lane());
+}
+
+Napi::Value quarantine_lane(const Napi::CallbackInfo& info) {
+    shard_of(info).quarantine_lane(uint_of(info, 1));
+    return info.Env().Undefined();
+}
+
+Napi::Value release_lane(const Napi::CallbackInfo& info) {
+    shard_of(info).release_lane(uint_of(info, 1));
+    return info.Env().Undefined();
+}
+
+Napi::Value drain(const Napi::CallbackInfo& info) {
+    shard_of(info).drain();
+    return info.Env().Undefined();
+}
+
+Napi::Value drained(const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), shard_of(info).status().drained);
+}
+
+// The main thread has seen every worker of the shard exit.
+Napi::Value destroy_shard(const Napi::CallbackInfo& info) {
+    ShardHandle& handle = handle_of(info);
+    handle.shard->stop();
+    handle.magic = 0;
+    delete &handle;
+    return info.Env().Undefined();
+}
+
+}  // namespace pinion::addon

@@ -1,0 +1,32 @@
+# pinion_flags: what every target is compiled with, by PINION_KIND.
+add_library(pinion_flags INTERFACE)
+target_compile_options(pinion_flags INTERFACE -Wall -Wextra -Wpedantic -g -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # False alarms about operator+ of std::string (GCC bug 105651).
+    target_compile_options(pinion_flags INTERFACE -Wno-restrict)
+endif()
+# Where it is tested, not where it is served: a compiler that nobody has tried yet may warn of something new.
+if(NOT PINION_KIND STREQUAL release)
+    target_compile_options(pinion_flags INTERFACE -Werror)
+endif()
+
+if(PINION_KIND STREQUAL release)
+    # NDEBUG is not set: assertions stay on in production.
+    target_compile_options(pinion_flags INTERFACE -O3 -ffunction-sections -fdata-sections)
+elseif(PINION_KIND STREQUAL asan)
+    set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
+    target_compile_options(pinion_flags INTERFACE -O1 ${sanitizers})
+    target_link_options(pinion_flags INTERFACE ${sanitizers})
+elseif(PINION_KIND STREQUAL tsan)
+    target_compile_options(pinion_flags INTERFACE -O1 -fsanitize=thread)
+    target_link_options(pinion_flags INTERFACE -fsanitize=thread)
+elseif(PINION_KIND STREQUAL fuzz)
+    if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+        message(FATAL_ERROR "The fuzzers need clang: cmake -DCMAKE_CXX_COMPILER=clang++ (ops/native does so)")
+    endif()
+    set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
+    target_compile_options(pinion_flags INTERFACE -O1 -fsanitize=fuzzer-no-link ${sanitizers})
+    target_link_options(pinion_flags INTERFACE ${sanitizers})
+else()
+    message(FATAL_ERROR "PINION_KIND is ${PINION_KIND}; it is one of release, asan, tsan, fuzz")
+endif()

@@ -1,0 +1,55 @@
+// Decoder of the chunked transfer coding (RFC 9112 §7.1), incremental and in place.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pinion::http {
+
+struct ChunkedLimits {
+    std::uint32_t line_bytes;     // a chunk's size line with its extensions
+    std::uint32_t trailer_bytes;  // all trailer field lines together
+    std::uint32_t
+        overhead_bytes;  // size lines and extensions of the whole body (CVE-2024-22019), beyond 1/4 of its data
+};
+
+enum class ChunkedResult : std::int16_t {
+    more = -1,  // all input consumed, the body goes on
+    complete = 0,
+    bad_request = 400,
+    too_large = 413,
+};
+
+// The state of one body: plain numbers, no heap; a connection keeps it while its body is being received.
+class ChunkedDecoder {
+public:
+    // Decodes bytes[0, length) in place: the body's data is moved together to the front.
+    // data_length: bytes of data now at bytes[0]; consumed: bytes of input used (less than length only
+    // on `complete`: what follows is the next request, and on a refusal). A refusal is final.
+    // Trailer fields are checked (fields that would frame, route or authenticate: 400 where they change framing)
+    // and dropped.
+    ChunkedResult decode(char* bytes, std::size_t length, const ChunkedLimits& limits, std::size_t& data_length,
+                         std::size_t& consumed);
+    std::uint64_t total() const { return total_; }  // bytes of data so far
+
+private:
+    enum class State : std::uint8_t;
+
+    ChunkedResult step(char byte, const ChunkedLimits& limits);
+    ChunkedResult read_size(char byte);
+    ChunkedResult read_extension(char byte);
+    ChunkedResult read_trailer(char byte);
+    ChunkedResult begin_chunk();
+    ChunkedResult count_line_byte(const ChunkedLimits& limits);
+
+    std::uint64_t total_ = 0;
+    std::uint64_t remaining_ = 0;  // of the current chunk: its size while that is read, then what is left of its data
+    std::uint64_t overhead_ = 0;
+    std::uint32_t line_ = 0;  // bytes of the current size line
+    std::uint32_t trailer_ = 0;
+    State state_{};
+    std::uint8_t name_at_ = 0;        // in a trailer field's name
+    std::uint8_t name_could_be_ = 0;  // bits of the forbidden names that it may still turn out to be
+};
+
+}  // namespace pinion::http

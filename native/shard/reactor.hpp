@@ -1,0 +1,273 @@
+// The reactor: the state machine of one shard. It is not a thread: it advances by turns, run by whoever holds the
+// baton.
+// Nothing in here blocks, waits or locks.
+//
+// The members are declared here; their bodies stand in the order in which a request meets them:
+//   reactor_accept.hpp   connections come and go, time-outs
+//   reactor_input.hpp    receive, segments, heads, bodies
+//   reactor_request.hpp  routes, native answers, refusals
+//   reactor_lanes.hpp    what crosses to the workers and back
+//   reactor_output.hpp   answers in order, sends
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string_view>
+
+#include "base/timer_wheel.hpp"
+#include "http/encoder.hpp"
+#include "http/head.hpp"
+#include "http/router.hpp"
+#include "io/kernel.hpp"
+#include "shard/access_log.hpp"
+#include "shard/lane.hpp"
+#include "shard/records.hpp"
+#include "shard/region.hpp"
+#include "shard/segments.hpp"
+#include "shard/settings.hpp"
+
+namespace pinion::shard {
+
+using layout::SlotState;
+
+struct Counters {
+    std::uint64_t accepted = 0;
+    std::uint64_t requests = 0;
+    std::uint64_t refused = 0;  // answered with a 4xx or 5xx of the reactor's own
+    std::uint64_t turns[2] = {0, 0};
+};
+
+// An entry that a full request ring keeps waiting.
+struct Deferred {
+    std::uint32_t lane;
+    layout::Entry entry;
+};
+
+struct Clock {
+    std::uint64_t now_ms = 0;  // monotonic
+    double now_ns = 0;
+};
+
+template <class K>
+class Reactor {
+public:
+    Reactor(Settings&& settings, K& kernel) : settings_(std::move(settings)), kernel_(kernel) {}
+
+    // Maps memory, compiles routes. Empty: done; else what failed.
+    std::string open();
+    // The kernel can be opened between open() and this: accepts from now on.
+    void start();
+    // One bounded pass over everything that is due. True: more is waiting.
+    bool turn(io::Driver driver);
+    // The second half of a turn: what the lanes have answered goes out.
+    void flush(io::Driver driver);
+
+    // Milliseconds until the next time-out; -1: none.
+    std::int64_t next_timeout_ms() const;
+    std::uint64_t next_deadline_ms() const;  // the same, as CLOCK_MONOTONIC milliseconds; UINT64_MAX: none
+    bool has_responses() const;              // any thread
+    bool idle() const { return exchanges_.used() == 0; }
+
+    // --- commands, with the baton ---
+    std::int32_t reserve_lane();
+    void go_live(std::uint32_t lane);
+    // Its thread may still be writing: started requests get 502, queued ones wait for the next lane.
+    void quarantine_lane(std::uint32_t lane);
+    // Its thread has ended: everything that it held comes back.
+    void release_lane(std::uint32_t lane);
+    void drain();
+    bool drained() const { return draining_ && connections_.used() == 0; }
+    int remote_address(std::uint32_t slot, std::uint32_t generation, sockaddr_storage* address);
+
+    Region& region() { return region_; }
+    LaneEnd& lane(std::uint32_t index) { return lanes_[index]; }
+    bool output_full(const Connection& connection) const { return connection.output_bytes >= OUTPUT_HIGH_WATER; }
+    std::uint32_t live_lane() const { return live_; }
+    const Settings& settings() const { return settings_; }
+    const Counters& counters() const { return counters_; }
+    K& kernel() { return kernel_; }
+    Segments& segments() { return segments_; }
+    std::uint32_t connection_count() const { return connections_.used(); }
+    std::uint32_t slots_used() const { return exchanges_.used(); }
+    std::uint32_t parts_used() const { return parts_.used(); }
+    std::uint32_t queued() const;
+    bool draining() const { return draining_; }
+    // A lane wrote something that cannot be: its worker has to be replaced.
+    bool lane_broken(std::uint32_t lane) const { return broken_lanes_ & (1u << lane); }
+
+private:
+    using Token = io::Token;
+    using Operation = io::Operation;
+
+    // --- reactor_accept.hpp ---
+    void read_clock();
+    void finish_turn();
+    void log_access(Connection& connection, const Exchange& exchange);
+    int peer_address(Connection& connection);
+    // Each holds 18 bytes of the arena at least, but for what stands between bodies; the table is touched as it is
+    // used.
+    std::uint32_t most_parts() const { return settings_.limits.arena_bytes / 16 + settings_.limits.connections * 2; }
+    void settle_marked();
+    void lend_segments();
+    void arm_accept(std::uint32_t listener);
+    void accepted(const io::Completion& completion);
+    void stop_accepting();
+    void close_listener(std::uint32_t listener);
+    Connection* find(Token token);
+    Token token_of(const Connection& connection, Operation operation) const;
+    std::uint32_t index_of(const Connection& connection) const { return std::uint32_t(&connection - &connections_[0]); }
+    void mark(Connection& connection);
+    void settle(Connection& connection);
+    void linger(Connection& connection);
+    void terminate(Connection& connection, bool reset);
+    void close_when_quiet(Connection& connection);
+    void closed(Connection& connection);
+    bool client_is_slow(const Connection& connection) const;
+    bool client_takes(Connection& connection);
+    std::uint64_t deadline_of(const Connection& connection) const;
+    void expired(std::uint32_t index);
+
+    // --- reactor_input.hpp ---
+    void received(const io::Completion& completion);
+    void received_into(Connection& connection, std::int32_t result);
+    void stream_ended(Connection& connection);
+    bool wants_input(const Connection& connection) const;
+    void arm_receive(Connection& connection);
+    bool receive_run(Connection& connection, std::uint32_t most_segments);
+    bool receive_from_reserve(Connection& connection);
+    void pause_receive(Connection& connection);
+    void read_input(Connection& connection);
+    bool read_proxy_header(Connection& connection, SegmentRecord& piece);
+    bool read_head(Connection& connection, SegmentRecord& piece, std::uint32_t segment);
+    bool read_head_block(Connection& connection, SegmentRecord& piece);
+    bool save_partial_head(Connection& connection, const char* bytes, std::uint32_t length);
+    void drop_head_block(Connection& connection);
+    bool read_body(Connection& connection, char* bytes, std::uint32_t length, std::uint32_t& consumed);
+    std::uint32_t handler_timeout(const Exchange& exchange) const;
+    void body_complete(Connection& connection, Exchange& exchange);
+    void drop_front(Connection& connection);
+    void drop_input(Connection& connection);
+    void wait_for_segment(Connection& connection);
+    void wait_for_slot(Connection& connection);
+    void slot_came_back();
+    void wait_for_room(Connection& connection);
+    void room_came_back();
+    void body_broke_off(Connection& connection);
+    void keep_run(Connection& connection, std::uint32_t run, std::uint32_t bytes, std::uint32_t length);
+    void append_input(Connection& connection, std::uint32_t segment, std::uint32_t length);
+    bool input_full(const Connection& c) const {
+        return c.input_segments * layout::SEGMENT_BYTES >= settings_.limits.connection_bytes;
+    }
+    static bool waits(const Connection& c) { return c.waits_segment || c.waits_slot || c.waits_room; }
+    void stop_reading(Connection& connection, Exchange& exchange);
+    http::HeadLimits head_limits() const;
+
+    // --- reactor_request.hpp ---
+    std::uint32_t begin_exchange(Connection& connection);
+    void begin_request(Connection& connection, std::uint32_t index, const http::Head& head, char* base, Hold hold,
+                       SegmentRecord& piece);
+    void fill_slot(std::uint32_t index, const http::Head& head, const char* base, const http::Match& match);
+    void enqueue(Exchange& exchange, std::uint32_t index);
+    void answer_natively(Exchange& exchange, std::uint16_t status, std::string_view fields, std::string_view body,
+                         layout::ContentType type = layout::ContentType::text_plain);
+    void answer_status(Exchange& exchange, std::uint16_t status, bool close = false);
+    void refuse(Connection& connection, std::uint16_t status);
+    void refuse_without_slot(Connection& connection);
+    void release(Exchange& exchange);
+    std::uint32_t index_of(const Exchange& exchange) const { return std::uint32_t(&exchange - &exchanges_[0]); }
+
+    // --- reactor_lanes.hpp ---
+    void read_lanes();
+    void read_entry(LaneEnd& lane, const layout::Entry& entry);
+    void take_answer(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
+    void take_part(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
+    void take_end(LaneEnd& lane, Exchange& exchange);
+    void take_fail(LaneEnd& lane, Exchange& exchange);
+    void break_off(LaneEnd& lane, Exchange& exchange, bool last);
+    void take_consumed(LaneEnd& lane, const layout::Entry& entry);
+    bool claim_range(LaneEnd& lane, std::uint32_t begin, std::uint32_t end);
+    void drop_run(CreditRun& run, std::uint32_t until_segment);
+    void given_back(LaneEnd& lane, Exchange& exchange);
+    void break_lane(LaneEnd& lane, const char* what);
+    void grant_credits(LaneEnd& lane);
+    bool abandon(Exchange& exchange, layout::AbortReason reason);
+    void push(std::uint32_t lane, EntryType type, const Exchange& exchange, std::uint32_t argument = 0);
+    void push_deferred();
+    void push_body(Exchange& exchange, std::uint32_t offset, std::uint32_t length);
+    bool body_room(const Exchange& exchange);
+    bool has_body_part(std::uint32_t lane, std::uint32_t offset, std::uint32_t length);
+    void count_body_part(std::uint32_t offset, std::uint32_t length, std::uint32_t lane, int change);
+    void requeue(LaneEnd& lane);
+    void push_body_end(Exchange& exchange, bool broken);
+    void serve_backlog();
+    LaneEnd* live();
+
+    // --- reactor_output.hpp ---
+    void add_part(Exchange& exchange, const char* data, std::uint32_t length, Hold hold,
+                  std::uint32_t stream_bytes = 0);
+    void advance_order(Connection& connection);
+    void send_output(Connection& connection);
+    void sent(Connection& connection, std::int32_t result);
+    void drop_part(std::uint32_t index);
+    void drop_parts(std::uint32_t first);
+    void give_hold(Hold hold);
+    void stream_left(const Part& part);
+
+    static constexpr std::uint32_t BATCH = 128;
+    static constexpr std::uint32_t LENT_START = 64;
+    static constexpr std::uint32_t LENT_MAX = 1024;
+    static constexpr std::uint32_t LARGE_BODY_BYTES = 64 * 1024;
+    static constexpr std::uint32_t RUN_SEGMENTS = 16;
+    static constexpr std::uint32_t BODY_HELD_MAX = 128 * 1024;      // of one request, unread by its handler
+    static constexpr std::uint32_t DISCARD_MAX = 256 * 1024;        // of a body that nobody wants; beyond: close
+    static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;  // unsent: no further request is read
+    static constexpr std::uint32_t LINGER_BYTES = 256 * 1024;
+    static constexpr std::uint32_t LINGER_MS = 2000;
+    static constexpr std::uint32_t ACCEPT_RETRY_MS = 100;
+    static constexpr std::uint32_t DRAIN_IDLE_MS = 1000;  // an idle client's chance to send what is on its way
+
+    Settings settings_;
+    K& kernel_;
+    Region region_;
+    Segments segments_;
+    Table<Connection> connections_;
+    Table<Exchange> exchanges_;
+    Table<Part> parts_;
+    Table<Vector> vectors_;
+    Table<PeerAddress> addresses_;  // by connection
+    std::unique_ptr<AccessLog> log_;
+    base::TimerWheel timers_;
+    http::Router router_;
+    http::DateLine date_;
+    LaneEnd lanes_[layout::MAX_LANES];
+    std::uint32_t live_ = NONE;
+    std::uint32_t broken_lanes_ = 0;
+    std::deque<layout::Entry> backlog_;  // for the next live lane, in order
+    std::deque<Deferred> deferred_;      // found no room in a request ring
+
+    Clock clock_;
+    Counters counters_;
+    io::Driver driver_ = io::Driver::stand_in;
+    std::uint32_t lent_target_ = LENT_START;
+    std::uint32_t lent_max_ = LENT_MAX;
+    std::uint32_t reserve_ = 1;  // segments that are never lent for input
+    std::uint32_t run_segments_ = RUN_SEGMENTS;
+    std::uint32_t run_target_max_ = 2;
+    std::uint32_t dirty_ = NONE;
+    // First in, first out: connections that met ENOBUFS, and those that need a slot.
+    std::uint32_t starved_first_ = NONE, starved_last_ = NONE;
+    std::uint32_t slotless_first_ = NONE, slotless_last_ = NONE;
+    std::uint32_t roomless_first_ = NONE, roomless_last_ = NONE;
+    std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
+    std::vector<std::uint8_t> accept_armed_;
+    bool draining_ = false;
+    io::Completion completions_[BATCH];
+};
+
+}  // namespace pinion::shard
+
+#include "shard/reactor_accept.hpp"   // IWYU pragma: export
+#include "shard/reactor_input.hpp"    // IWYU pragma: export
+#include "shard/reactor_lanes.hpp"    // IWYU pragma: export
+#include "shard/reactor_output.hpp"   // IWYU pragma: export
+#include "shard/reactor_request.hpp"  // IWYU pragma: export

@@ -1,0 +1,190 @@
+// Reactor: answers leave a connection in request order, neighbouring ones in one send.
+#pragma once
+
+#include "shard/reactor.hpp"
+
+namespace pinion::shard {
+
+template <class K>
+void Reactor<K>::add_part(Exchange& exchange, const char* data, std::uint32_t length, Hold hold,
+                          std::uint32_t stream_bytes) {
+    const std::uint32_t index = parts_.take();
+    // A lane's credits and the slots bound the parts; the table is as large as both rings.
+    PINION_ASSERT(index != NONE);
+    parts_[index] =
+        Part{data, length, NONE, hold, stream_bytes > 0 ? index_of(exchange) : NONE, exchange.generation, stream_bytes};
+    if (exchange.parts_first == NONE) {
+        exchange.parts_first = index;
+    } else {
+        parts_[exchange.parts_last].next = index;
+    }
+    exchange.parts_last = index;
+}
+
+// Moves what the first request in order has to say to the output; and the next one's, when it is complete.
+template <class K>
+void Reactor<K>::advance_order(Connection& connection) {
+    bool moved = false;
+    while (connection.first != NONE) {
+        const std::uint32_t index = connection.first;
+        Exchange& exchange = exchanges_[index];
+        if (exchange.want_continue && exchange.expect_continue && !exchange.begun && exchange.body_open) {
+            // A 100 waits its turn behind earlier answers.
+            exchange.expect_continue = false;
+            add_part(exchange, "HTTP/1.1 100 Continue\r\n\r\n", 25, Hold{});
+        }
+        for (std::uint32_t i = exchange.parts_first; i != NONE; i = parts_[i].next) {
+            connection.output_bytes += parts_[i].length;
+        }
+        if (exchange.parts_first != NONE) {
+            if (connection.output_first == NONE) {
+                connection.output_first = exchange.parts_first;
+            } else {
+                parts_[connection.output_last].next = exchange.parts_first;
+            }
+            connection.output_last = exchange.parts_last;
+            exchange.parts_first = exchange.parts_last = NONE;
+        }
+        if (!exchange.complete) break;
+        moved = true;
+        connection.first = exchange.next;
+        if (connection.first == NONE) connection.last = NONE;
+        --connection.exchanges;
+        exchange.linked = false;
+        if (log_) log_access(connection, exchange);
+        if (exchange.close_after) connection.close_after = true;
+        if (exchange.until_close) connection.state = ConnectionState::finishing;
+        if (exchange.stage != Stage::lane) exchange.stage = Stage::ended;
+        release(exchange);
+        if (connection.close_after) {
+            // Pipelined requests behind a last answer are not answered (RFC 9112 §9.3.2).
+            while (connection.first != NONE) {
+                Exchange& later = exchanges_[connection.first];
+                connection.first = later.next;
+                --connection.exchanges;
+                later.linked = false;
+                abandon(later, layout::AbortReason::client_gone);
+                drop_parts(later.parts_first);
+                later.parts_first = later.parts_last = NONE;
+                later.connection = NONE;
+                if (connection.body == index_of(later)) connection.body = NONE;
+                later.body_open = false;
+                later.stage = Stage::ended;
+                release(later);
+            }
+            connection.last = NONE;
+        }
+    }
+    if (!moved) return;
+    if (connection.first == NONE) {
+        const std::uint32_t wait = connection.head_length > 0 ? settings_.timeouts.head : settings_.timeouts.keep_alive;
+        connection.deadline_ms = clock_.now_ms + wait;
+    }
+    if (connection.input_first != NONE) {
+        read_input(connection);
+        // Natively answered ones are complete already.
+        if (connection.first != NONE && exchanges_[connection.first].complete) advance_order(connection);
+    }
+}
+
+template <class K>
+void Reactor<K>::send_output(Connection& connection) {
+    if (connection.send_armed || connection.output_first == NONE) return;
+    if (connection.write_deadline_ms == 0) {
+        connection.write_deadline_ms = clock_.now_ms + settings_.timeouts.write;
+        connection.received_bytes = UINT64_MAX;
+    }
+    connection.send_armed = true;
+    const Part& first = parts_[connection.output_first];
+    const Token token = token_of(connection, Operation::send);
+    const std::uint32_t vector = first.next == NONE ? NONE : vectors_.take();
+    if (vector == NONE) return kernel_.send(connection.socket, token, first.data, first.length);
+    connection.vector = vector;
+    iovec* pieces = vectors_[vector].parts;
+    unsigned count = 0;
+    for (std::uint32_t i = connection.output_first; i != NONE && count < VECTOR_PARTS; i = parts_[i].next) {
+        const Part& part = parts_[i];
+        if (count > 0 &&
+            static_cast<const char*>(pieces[count - 1].iov_base) + pieces[count - 1].iov_len == part.data) {
+            pieces[count - 1].iov_len += part.length;
+            continue;
+        }
+        pieces[count++] = {const_cast<char*>(part.data), part.length};
+    }
+    kernel_.send_vectored(connection.socket, token, pieces, count);
+}
+
+// A short send is resumed where it stopped.
+template <class K>
+void Reactor<K>::sent(Connection& connection, std::int32_t result) {
+    connection.send_armed = connection.send_cancelled = false;
+    if (connection.vector != NONE) vectors_.give(connection.vector);
+    connection.vector = NONE;
+    mark(connection);
+    if (connection.state == ConnectionState::closing) {
+        drop_parts(connection.output_first);
+        connection.output_first = connection.output_last = NONE;
+        return;
+    }
+    if (result < 0) {
+        // EFAULT, ECANCELED: the thread that sent has died, nothing of this send has left.
+        if (result == -ECANCELED || result == -EFAULT || result == -EINTR || result == -EAGAIN) return;
+        return terminate(connection, false);
+    }
+    std::uint32_t left = std::uint32_t(result);
+    connection.output_bytes -= left;
+    connection.sent_bytes += left;
+    while (left > 0) {
+        const std::uint32_t index = connection.output_first;
+        PINION_ASSERT(index != NONE);
+        Part& part = parts_[index];
+        if (left < part.length) {
+            part.data += left;
+            part.length -= left;
+            break;
+        }
+        left -= part.length;
+        connection.output_first = part.next;
+        if (part.exchange != NONE) stream_left(part);
+        drop_part(index);
+    }
+    if (connection.output_first == NONE) {
+        connection.output_last = NONE;
+        connection.write_deadline_ms = 0;
+    }
+    if (connection.input_first != NONE && !output_full(connection)) read_input(connection);
+}
+
+// Tells a handler that streams that there is room again.
+template <class K>
+void Reactor<K>::stream_left(const Part& part) {
+    const Exchange& exchange = exchanges_[part.exchange];
+    if (exchange.generation != part.generation || exchange.stage != Stage::lane) return;
+    push(exchange.lane, EntryType::writable, exchange, part.stream_bytes);
+}
+
+template <class K>
+void Reactor<K>::drop_part(std::uint32_t index) {
+    give_hold(parts_[index].hold);
+    parts_.give(index);
+}
+
+template <class K>
+void Reactor<K>::drop_parts(std::uint32_t first) {
+    while (first != NONE) {
+        const std::uint32_t next = parts_[first].next;
+        drop_part(first);
+        first = next;
+    }
+}
+
+template <class K>
+void Reactor<K>::give_hold(Hold hold) {
+    switch (hold.kind) {
+        case HoldKind::none: return;
+        case HoldKind::segments: return segments_.drop_range(hold.offset, hold.length);
+        case HoldKind::block: return segments_.give_block(hold.offset, hold.length);
+    }
+}
+
+}  // namespace pinion::shard

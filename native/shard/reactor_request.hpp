@@ -1,0 +1,329 @@
+// Reactor: a complete head becomes an exchange; routes, native answers, refusals.
+#pragma once
+
+#include <cstring>
+
+#include "shard/reactor.hpp"
+
+namespace pinion::shard {
+
+// Takes the slot that peek() promised and appends it to the connection's order.
+template <class K>
+std::uint32_t Reactor<K>::begin_exchange(Connection& connection) {
+    const std::uint32_t index = exchanges_.take();
+    PINION_ASSERT(index != NONE);
+    Exchange& exchange = exchanges_[index];
+    const std::uint32_t generation = (exchange.generation + 1) & 0xffffff;
+    exchange = Exchange{};
+    exchange.generation = generation;
+    exchange.next = NONE;
+    exchange.connection = index_of(connection);
+    exchange.lane = NONE;
+    exchange.stage = Stage::native;
+    exchange.linked = true;
+    exchange.parts_first = exchange.parts_last = NONE;
+    exchange.minor_version = 1;
+    exchange.body_limit = settings_.limits.body_bytes;
+    exchange.deadline_ms = clock_.now_ms + settings_.timeouts.handler;
+    if (connection.first == NONE) {
+        connection.first = index;
+    } else {
+        exchanges_[connection.last].next = index;
+    }
+    connection.last = index;
+    ++connection.exchanges;
+    ++counters_.requests;
+    return index;
+}
+
+template <class K>
+void Reactor<K>::begin_request(Connection& connection, std::uint32_t index, const http::Head& head, char* base,
+                               Hold hold, SegmentRecord& piece) {
+    Exchange& exchange = exchanges_[index];
+    exchange.hold = hold;
+    exchange.minor_version = head.minor_version;
+    exchange.is_head = head.method == http::Method::HEAD;
+    exchange.keep_alive = head.keep_alive && !draining_;
+    exchange.expect_continue = head.expect_continue;
+    exchange.framing = head.framing;
+    exchange.method = head.method;
+    exchange.target_offset = region_.offset_of(base) + head.target.offset;
+    exchange.target_length = head.target.length;
+    exchange.received_ns = clock_.now_ns;
+
+    http::Match match{};
+    layout::Slot& slot = region_.slot(index);
+    if (log_) log_->make_id(reinterpret_cast<char*>(slot.id));
+    const std::string_view path(base + head.path.offset, head.path.length);
+    if (path == "*") {
+        match.kind = http::Match::Kind::not_found;
+    } else {
+        match = router_.match(head.method, path, base, slot.parameters);
+    }
+    const Route* route = match.kind == http::Match::Kind::found ? &settings_.routes[match.route] : nullptr;
+    if (route != nullptr) {
+        exchange.route = std::uint16_t(match.route);
+        exchange.routed = true;
+        if (route->body_limit >= 0) exchange.body_limit = std::uint64_t(route->body_limit);
+        if (route->handler_timeout_ms != 0) exchange.deadline_ms = clock_.now_ms + route->handler_timeout_ms;
+    }
+
+    if (head.framing != http::Framing::none) {
+        if (head.framing == http::Framing::length && head.content_length > exchange.body_limit) {
+            return answer_status(exchange, 413, true);  // before any of it is read
+        }
+        exchange.body_remaining = head.content_length;
+        const bool empty = head.framing == http::Framing::length && head.content_length == 0;
+        const bool in_line = head.framing == http::Framing::length &&
+                             head.content_length <= std::uint64_t(piece.end - piece.begin) &&
+                             hold.kind == HoldKind::segments && !empty;
+        if (in_line) {
+            slot.body_offset = region_.offset_of(base) + head.length;
+            slot.body_length = std::uint32_t(head.content_length);
+            piece.begin = std::uint16_t(piece.begin + head.content_length);
+            connection.input_bytes -= std::uint32_t(head.content_length);
+        } else if (!empty) {
+            exchange.body_open = true;
+            exchange.body_deadline_ms = clock_.now_ms + settings_.timeouts.body;
+            connection.body = index;
+            if (connection.receive_stream &&
+                (head.framing == http::Framing::chunked || head.content_length >= LARGE_BODY_BYTES)) {
+                pause_receive(connection);  // goes on with single-shot receives, which can pause
+            }
+        }
+        slot.request_flags = layout::request_flag::HAS_BODY;
+        if (in_line || empty) slot.request_flags |= layout::request_flag::BODY_COMPLETE;
+        if (!in_line) slot.body_offset = slot.body_length = 0;
+        if (head.framing == http::Framing::chunked) slot.request_flags |= layout::request_flag::CHUNKED;
+    } else {
+        slot.request_flags = layout::request_flag::BODY_COMPLETE;
+        slot.body_offset = slot.body_length = 0;
+    }
+
+    // Only the last request of a segment gets its tail: what was received behind it is not overwritten.
+    if (hold.kind == HoldKind::segments && piece.begin == piece.end && !exchange.body_open) {
+        const std::uint32_t begin = hold.offset + ((std::uint32_t(piece.end) + 63u) & ~63u);
+        const std::uint32_t end = hold.offset + layout::SEGMENT_BYTES;
+        if (begin + layout::HEADROOM_BYTES + 64 <= end) {
+            exchange.answer_begin = begin;
+            exchange.answer_end = end;
+        }
+    }
+
+    if (route == nullptr || route->kind != Route::Kind::handler) {
+        if (exchange.body_open) exchange.body_discard = true;
+    }
+    if (route == nullptr) {
+        if (path == "*") {
+            return answer_natively(exchange, 204, {}, {}, layout::ContentType::none);
+        }
+        switch (match.kind) {
+            case http::Match::Kind::bad_parameter: return answer_status(exchange, 400);
+            case http::Match::Kind::method_not_allowed: {
+                if (head.method == http::Method::CONNECT) return answer_status(exchange, 501, true);
+                std::string allow;
+                for (unsigned m = 0; m < http::METHOD_COUNT; ++m) {
+                    const bool implied =
+                        m == unsigned(http::Method::HEAD) && (match.allowed & (1u << unsigned(http::Method::GET)));
+                    if (!(match.allowed & (1u << m)) && !implied) continue;
+                    if (!allow.empty()) allow += ", ";
+                    allow += http::METHOD_NAMES[m];
+                }
+                std::string fields;
+                const std::uint16_t lengths[2] = {5, std::uint16_t(allow.size())};
+                fields.append(reinterpret_cast<const char*>(lengths), 4).append("Allow").append(allow);
+                ++counters_.refused;
+                return answer_natively(exchange, 405, fields, "405 Method Not Allowed\n");
+            }
+            default: return answer_status(exchange, 404);
+        }
+    }
+    switch (route->kind) {
+        case Route::Kind::handler: fill_slot(index, head, base, match); return enqueue(exchange, index);
+        case Route::Kind::fixed:
+            return answer_natively(exchange, route->fixed.status, route->fixed.fields, route->fixed.body,
+                                   layout::ContentType::none);
+        case Route::Kind::live: return answer_natively(exchange, 200, {}, "live\n");
+        case Route::Kind::ready:
+            if (live_ != NONE && !draining_) return answer_natively(exchange, 200, {}, "ready\n");
+            return answer_natively(exchange, 503, {}, draining_ ? "draining\n" : "no live worker\n");
+    }
+}
+
+template <class K>
+void Reactor<K>::fill_slot(std::uint32_t index, const http::Head& head, const char* base, const http::Match& match) {
+    const Exchange& exchange = exchanges_[index];
+    layout::Slot& slot = region_.slot(index);
+    slot.handler = settings_.routes[match.route].handler;
+    slot.route = match.route;
+    slot.method = std::uint8_t(head.method);
+    slot.minor_version = head.minor_version;
+    std::uint16_t flags = slot.request_flags;
+    if (head.expect_continue) flags |= layout::request_flag::EXPECT_CONTINUE;
+    if (head.keep_alive) flags |= layout::request_flag::KEEP_ALIVE;
+    if (head.escaped) flags |= layout::request_flag::TARGET_ESCAPED;
+    if (exchange.is_head) flags |= layout::request_flag::HEAD;
+    if (head.absolute_form) flags |= layout::request_flag::ABSOLUTE_FORM;
+    if (log_) flags |= layout::request_flag::HAS_ID;
+    slot.request_flags = flags;
+    slot.head_offset = region_.offset_of(base);
+    slot.head_length = head.length;
+    slot.target_offset = head.target.offset;
+    slot.target_length = head.target.length;
+    slot.path_offset = head.path.offset;
+    slot.path_length = head.path.length;
+    slot.query_offset = head.query.offset;
+    slot.query_length = head.query.length;
+    slot.field_count = head.field_count;
+    slot.parameter_count = match.parameter_count;
+    slot.content_length = head.framing == http::Framing::chunked ? -1.0 : double(head.content_length);
+    if (head.framing == http::Framing::none) slot.content_length = 0;
+    slot.received_ns = clock_.now_ns;
+    slot.answer_offset = exchange.answer_begin;
+    slot.answer_end = exchange.answer_end;
+    slot.connection = exchange.connection;
+}
+
+template <class K>
+void Reactor<K>::enqueue(Exchange& exchange, std::uint32_t index) {
+    LaneEnd* lane = live();
+    if (lane == nullptr || !backlog_.empty() || lane->request_space() < 3 * settings_.limits.slots) {
+        if (backlog_.size() >= settings_.limits.queue) return answer_status(exchange, 503);
+        exchange.stage = Stage::backlog;
+        backlog_.push_back({std::uint32_t(EntryType::request) | index << 8, exchange.generation, 0, 0});
+        return;
+    }
+    if (lane->waiting() >= settings_.limits.queue) return answer_status(exchange, 503);
+    layout::Slot& slot = region_.slot(index);
+    store_release(slot.state, exchange.generation << 8 | std::uint32_t(SlotState::queued));
+    exchange.stage = Stage::lane;
+    exchange.lane = lane->index();
+    exchange.lane_holds = true;
+    ++lane->held;
+    lane->push(EntryType::request, index, exchange.generation);
+}
+
+// An answer of the reactor's own: behind the request if there is room, else in a block. `body` is copied when it is
+// short, so that head and body leave as one part; a longer one has to outlive the connection.
+template <class K>
+void Reactor<K>::answer_natively(Exchange& exchange, std::uint16_t status, std::string_view fields,
+                                 std::string_view body, layout::ContentType type) {
+    Connection& connection = connections_[exchange.connection];
+    exchange.stage = Stage::native;
+    // Whether the body follows at all is the client's choice once it has asked: its bytes could be the next request.
+    if (exchange.expect_continue && exchange.body_open) exchange.close_after = true;
+    if (exchange.body_open && exchange.framing == http::Framing::length && exchange.body_remaining > DISCARD_MAX) {
+        exchange.close_after = true;
+    }
+    if (!exchange.keep_alive || draining_) exchange.close_after = true;
+    if (exchange.body_open) exchange.body_discard = true;
+    http::ResponseHead head{};
+    head.status = status;
+    head.content_type = body.empty() ? layout::ContentType::none : type;
+    head.minor_version = exchange.minor_version;
+    head.keep_alive = !exchange.close_after;
+    head.length_known = true;
+    head.content_length = body.size();
+    head.fields = fields.data();
+    head.fields_length = fields.size();
+    const std::size_t head_bytes = http::head_size(head);
+    if (exchange.is_head) body = {};
+    const bool copied = body.size() <= 2048;
+    const std::size_t total = head_bytes + (copied ? body.size() : 0);
+    char* at = nullptr;
+    Hold hold{};
+    // A lane that still holds the slot reads the request and may write behind it until it gives the slot back.
+    if (exchange.answer_end - exchange.answer_begin >= total && exchange.answer_end != 0 && !exchange.lane_holds) {
+        at = region_.at(exchange.answer_begin);
+        hold = exchange.hold;  // the part takes over the request's own hold
+        exchange.hold = Hold{};
+    } else {
+        const std::uint32_t size = std::max<std::uint32_t>(std::bit_ceil(std::uint32_t(total)), layout::GRANULE_BYTES);
+        const std::uint32_t block = size > 65536 ? layout::NO_OFFSET : segments_.take_block(size);
+        if (block == layout::NO_OFFSET) return terminate(connection, true);
+        at = region_.at(block);
+        hold = {block, size, HoldKind::block};
+    }
+    http::write_head(head, date_, at + head_bytes);
+    if (copied && !body.empty()) std::memcpy(at + head_bytes, body.data(), body.size());
+    add_part(exchange, at, std::uint32_t(total), hold);
+    if (!copied && !body.empty()) add_part(exchange, body.data(), std::uint32_t(body.size()), Hold{});
+    exchange.status = status;
+    exchange.answer_bytes = body.size();
+    exchange.begun = exchange.complete = true;
+    mark(connection);
+}
+
+inline std::string_view status_body(std::uint16_t status) {
+    switch (status) {
+        case 400: return "400 Bad Request\n";
+        case 404: return "404 Not Found\n";
+        case 408: return "408 Request Timeout\n";
+        case 413: return "413 Content Too Large\n";
+        case 414: return "414 URI Too Long\n";
+        case 417: return "417 Expectation Failed\n";
+        case 431: return "431 Request Header Fields Too Large\n";
+        case 500: return "500 Internal Server Error\n";
+        case 501: return "501 Not Implemented\n";
+        case 502: return "502 Bad Gateway\n";
+        case 503: return "503 Service Unavailable\n";
+        case 504: return "504 Gateway Timeout\n";
+        case 505: return "505 HTTP Version Not Supported\n";
+        default: return "\n";
+    }
+}
+
+template <class K>
+void Reactor<K>::answer_status(Exchange& exchange, std::uint16_t status, bool close) {
+    ++counters_.refused;
+    if (close) {
+        exchange.close_after = true;
+        // Nothing behind this message can be trusted to be a request.
+        Connection& connection = connections_[exchange.connection];
+        if (connection.body == index_of(exchange)) connection.body = NONE;
+        exchange.body_open = false;
+        connection.state = ConnectionState::finishing;
+        drop_input(connection);
+    }
+    using namespace std::string_view_literals;
+    const std::string_view retry = status == 503 ? "\x0b\0\x01\0Retry-After1"sv : std::string_view{};
+    answer_natively(exchange, status, retry, status_body(status));
+}
+
+// There is no slot to answer in, and nothing to wait behind: bytes that are always there.
+template <class K>
+void Reactor<K>::refuse_without_slot(Connection& connection) {
+    static constexpr std::string_view ANSWER =
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    ++counters_.refused;
+    drop_input(connection);
+    connection.state = ConnectionState::finishing;
+    connection.close_after = true;
+    const std::uint32_t index = parts_.take();
+    PINION_ASSERT(index != NONE);
+    parts_[index] = Part{ANSWER.data(), std::uint32_t(ANSWER.size()), NONE, Hold{}, NONE, 0, 0};
+    (connection.output_first == NONE ? connection.output_first : parts_[connection.output_last].next) = index;
+    connection.output_last = index;
+    connection.output_bytes += std::uint32_t(ANSWER.size());
+}
+
+// The bytes at hand are no request: the answer waits its turn behind earlier ones, then the connection closes.
+template <class K>
+void Reactor<K>::refuse(Connection& connection, std::uint16_t status) {
+    mark(connection);
+    drop_head_block(connection);
+    if (exchanges_.peek() == NONE) return refuse_without_slot(connection);
+    answer_status(exchanges_[begin_exchange(connection)], status, true);
+}
+
+// Gives the record back once nobody needs it: not its connection's order, not its body's reader, not its lane.
+template <class K>
+void Reactor<K>::release(Exchange& exchange) {
+    if (exchange.linked || exchange.body_open || exchange.lane_holds || exchange.stage == Stage::free) return;
+    give_hold(exchange.hold);
+    exchange.hold = Hold{};
+    exchange.stage = Stage::free;
+    exchanges_.give(index_of(exchange));
+}
+
+}  // namespace pinion::shard

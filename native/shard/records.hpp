@@ -1,0 +1,168 @@
+// The reactor's own records: connections, exchanges, parts of answers. They are touched only with the baton and lie
+// outside
+// every mapping that JavaScript sees.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/uio.h>
+#include <cstdint>
+
+#include "http/chunked.hpp"
+#include "http/head.hpp"
+#include "io/kernel.hpp"
+#include "shard/table.hpp"
+
+namespace pinion::shard {
+
+// What a range of memory is given back to.
+enum class HoldKind : std::uint8_t { none, segments, block };
+
+struct Hold {
+    std::uint32_t offset = 0;  // region offset
+    std::uint32_t length = 0;
+    HoldKind kind = HoldKind::none;
+};
+
+// A contiguous piece of an answer on its way out, in order.
+struct Part {
+    const char* data;
+    std::uint32_t length;
+    std::uint32_t next;
+    Hold hold;               // given back when the last byte has left
+    std::uint32_t exchange;  // whose stream it belongs to, for `writable`; NONE: nobody asks
+    std::uint32_t generation;
+    std::uint32_t stream_bytes;
+};
+
+enum class ConnectionState : std::uint8_t {
+    free,
+    open,       // reads requests, answers them
+    finishing,  // reads no further request; what has been asked is answered, then it lingers
+    lingering,  // the write side is shut, what still arrives is dropped within a bound
+    closing,    // its operations are being ended; the socket closes when none is in flight
+};
+
+struct Connection {
+    io::Socket socket;
+    std::uint32_t next;  // free list
+    std::uint32_t generation;
+    ConnectionState state;
+
+    // In flight, true exactly when the kernel owes us a completion of it.
+    bool receive_armed : 1;
+    bool receive_stream : 1;     // the armed receive is a stream
+    bool receive_into : 1;       // the armed receive has the run `block`
+    bool receive_cancelled : 1;  // its end has been asked for
+    bool send_armed : 1;
+    bool send_cancelled : 1;
+    bool shutdown_armed : 1;
+    bool close_armed : 1;
+
+    bool peer_closed : 1;    // the end of the client's stream has been read
+    bool in_dirty : 1;       // on the list of connections that the end of the turn looks at
+    bool waits_segment : 1;  // on the list of those that met ENOBUFS
+    bool waits_slot : 1;     // on the list of those that need a slot
+    bool waits_room : 1;     // on the list of those whose body finds no room on its way to the lane
+    bool answered_once : 1;
+    bool close_after : 1;  // lingers once the output is empty
+    bool head_begun : 1;
+    bool proxy_expected : 1;  // a PROXY protocol header comes first
+    bool has_address : 1;     // PeerAddress is known
+    bool reset : 1;           // closes with a reset: the client must see that the answer broke off
+
+    std::uint32_t next_dirty;
+    std::uint32_t next_waiting;  // of waits_segment, waits_slot, waits_room: one at a time
+
+    // Unread input, a chain of segments; and its bytes.
+    std::uint32_t input_first, input_last, input_bytes, input_segments;
+    // A head that has not ended yet: a contiguous block and the bytes in it.
+    std::uint32_t head_block, head_block_bytes, head_length;
+    // The run that receive_into writes to; or the array of a vectored send.
+    std::uint32_t block, block_segments;
+    std::uint32_t vector;
+
+    // Requests in order: first is the one whose answer leaves next; body is the one whose body is being read.
+    std::uint32_t first, last, body;
+    std::uint32_t exchanges;
+    // Parts that are being sent, and those behind them.
+    std::uint32_t output_first, output_last;
+    std::uint32_t output_bytes;
+
+    std::uint32_t drained;  // bytes dropped while lingering
+    std::uint32_t listener;
+    std::uint64_t deadline_ms;        // of the head, the idle time or the lingering: what `state` waits for
+    std::uint64_t write_deadline_ms;  // the next look at whether the client takes what is sent; 0: no output
+    std::uint64_t sent_bytes;         // ever
+    std::uint64_t received_bytes;     // of these, by the client, at the last look; UINT64_MAX: not looked yet
+};
+
+enum class Stage : std::uint8_t {
+    free,
+    native,   // the reactor answers it
+    backlog,  // waits for a lane
+    lane,     // pushed to a lane
+    ended,    // its answer is on its way or dropped; the record stays for its body or its lane
+};
+
+// One request and its answer: the private twin of the slot with the same index.
+struct Exchange {
+    std::uint32_t next;  // of its connection, or free list
+    std::uint32_t connection;
+    std::uint32_t generation;  // of the slot, 24 bits
+    std::uint32_t lane;
+    Stage stage;
+
+    bool lane_holds : 1;   // the lane has to give the slot back
+    bool begun : 1;        // the head of its answer has been encoded
+    bool complete : 1;     // the last part of its answer is there
+    bool linked : 1;       // in its connection's order
+    bool keep_alive : 1;   // what the request asked for
+    bool close_after : 1;  // the connection closes after its answer
+    bool is_head : 1;
+    bool chunked_out : 1;
+    bool until_close : 1;      // an HTTP/1.0 answer without a length: the close ends it
+    bool body_open : 1;        // its body has not been read to the end
+    bool body_discard : 1;     // nobody wants the rest of it
+    bool body_end_owed : 1;    // bodyEnd could not be pushed yet
+    bool expect_continue : 1;  // the client waits for a 100
+    bool routed : 1;           // `route` names its route
+    bool want_continue : 1;    // the handler has asked for the body
+    std::uint8_t minor_version;
+    http::Framing framing;
+
+    Hold hold;  // the memory that its head lies in
+    std::uint32_t parts_first, parts_last;
+    std::uint32_t answer_begin, answer_end;  // the range that the lane may use behind the request
+    std::uint32_t target_offset;             // region offset; valid while `hold` is, for the access log
+    std::uint16_t target_length;
+    http::Method method;
+    std::uint32_t body_held;   // bytes of segments with body parts that the lane has not consumed
+    std::uint32_t backlogged;  // entries of its body in the backlog
+    std::uint16_t status;
+    std::uint16_t route;
+    std::uint64_t answer_bytes;  // of the answer's body so far
+    double received_ns;
+    std::uint64_t answer_left;     // bytes that a length-delimited answer still owes
+    std::uint64_t body_remaining;  // framing == length
+    std::uint64_t body_received;
+    std::uint64_t body_limit;
+    std::uint64_t body_deadline_ms;
+    std::uint64_t deadline_ms;
+    http::ChunkedDecoder decoder;
+};
+
+// Of connections whose address was asked for or came with a PROXY protocol header.
+struct PeerAddress {
+    std::uint32_t next;
+    sockaddr_in6 address;  // or a sockaddr_in
+};
+
+inline constexpr unsigned VECTOR_PARTS = 32;
+
+// The array of one vectored send: it lives until the completion.
+struct Vector {
+    std::uint32_t next;
+    iovec parts[VECTOR_PARTS];
+};
+
+}  // namespace pinion::shard

@@ -1,0 +1,273 @@
+#include "shard/shard.hpp"
+
+#include "io/epoll_kernel.hpp"
+#include "io/uring_kernel.hpp"
+#include "shard/reactor.hpp"
+#include "shard/stand_in.hpp"
+
+namespace pinion::shard {
+namespace {
+
+template <class K>
+class ShardOn final : public Shard {
+public:
+    ShardOn(Io io, Settings&& settings)
+        : io_(io), reactor_(std::move(settings), kernel_), stand_in_(reactor_, baton_, presence_) {}
+
+    std::string start() override {
+        if (std::string failed = reactor_.open(); !failed.empty()) return failed;
+        const Settings& settings = reactor_.settings();
+        io::KernelOptions options{};
+        options.arena = reactor_.region().arena();
+        options.segment_count = settings.limits.arena_bytes / layout::SEGMENT_BYTES;
+        options.segment_bytes = layout::SEGMENT_BYTES;
+        options.lent_max = 1024;
+        options.connections = settings.limits.connections;
+        options.queue_depth = 1024;
+        if (std::string failed = kernel_.open(options); !failed.empty()) return failed;
+        reactor_.start();
+        if (!stand_in_.start(
+                settings.cpu, [](void* self) { static_cast<ShardOn*>(self)->wake_readers(NONE); }, this)) {
+            return "cannot start the stand-in thread";
+        }
+        return {};
+    }
+
+    void stop() override {
+        stand_in_.stop();
+        BatonHold hold(baton_);
+        kernel_.close_all();
+        for (const Listener& listener : reactor_.settings().listeners) {
+            if (listener.fd >= 0) ::close(listener.fd);
+        }
+    }
+
+    Next worker_turn(std::uint32_t lane) override {
+        baton_.take();
+        if (reactor_.live_lane() != lane) return leave_to_others();
+        presence_.move(Place::turning);
+        const bool more = reactor_.turn(io::Driver::worker);
+        return leave(lane, more);
+    }
+
+    Next worker_flush(std::uint32_t lane) override {
+        baton_.take();
+        if (reactor_.live_lane() != lane) return leave_to_others();
+        presence_.move(Place::turning);
+        reactor_.flush(io::Driver::worker);
+        return leave(lane, kernel_.pending());
+    }
+
+    void worker_awake(std::uint32_t lane) override {
+        const Presence::Reading now = presence_.read();
+        if (now.place() == Place::asleep && live_hint_.load(std::memory_order_relaxed) == lane) {
+            presence_.move_from(now, Place::away);
+        }
+    }
+
+    std::uint64_t next_deadline_ms() const override { return next_deadline_ms_.load(std::memory_order_relaxed); }
+
+    bool lane_ready(std::uint32_t lane) override {
+        LaneEnd& end = reactor_.lane(lane);
+        if (load_acquire(end.shared().lane_state) == 0) return false;
+        return end.unread() != 0 || end.relieved();
+    }
+
+    std::int32_t reserve_lane() override {
+        BatonHold hold(baton_);
+        return reactor_.reserve_lane();
+    }
+
+    void attach(std::uint32_t lane, Wake wake, void* context) override {
+        BatonHold hold(baton_);
+        wakes_[lane] = {wake, context};
+    }
+
+    void go_live(std::uint32_t lane) override {
+        {
+            BatonHold hold(baton_);
+            reactor_.go_live(lane);
+            live_hint_.store(lane, std::memory_order_relaxed);
+            presence_.move(Place::away);
+        }
+        stand_in_.ring();  // from its drive without a worker
+    }
+
+    void detach(std::uint32_t lane) override {
+        {
+            BatonHold hold(baton_);
+            wakes_[lane] = {};
+            leave_lane(lane);
+        }
+        stand_in_.ring();
+    }
+
+    void quarantine_lane(std::uint32_t lane) override {
+        {
+            BatonHold hold(baton_);
+            leave_lane(lane);
+        }
+        wake_driver();
+    }
+
+    void release_lane(std::uint32_t lane) override {
+        {
+            BatonHold hold(baton_);
+            wakes_[lane] = {};
+            leave_lane(lane);
+            reactor_.release_lane(lane);
+        }
+        wake_driver();
+    }
+
+    void drain() override {
+        {
+            BatonHold hold(baton_);
+            reactor_.drain();
+        }
+        wake_driver();
+    }
+
+    Status status() override {
+        BatonHold hold(baton_);
+        const Counters& counters = reactor_.counters();
+        const Presence::Reading presence = presence_.read();
+        Status status{};
+        status.io = io_;
+        status.connections = reactor_.connection_count();
+        status.slots_used = reactor_.slots_used();
+        status.slots_total = reactor_.settings().limits.slots;
+        status.queued = reactor_.queued();
+        status.accepted = counters.accepted;
+        status.requests = counters.requests;
+        status.refused = counters.refused;
+        status.worker_turns = counters.turns[unsigned(io::Driver::worker)];
+        status.stand_in_turns = counters.turns[unsigned(io::Driver::stand_in)];
+        status.takeovers = stand_in_.takeovers();
+        status.segments_free = reactor_.segments().arena().free_segments();
+        status.segments_total = reactor_.segments().count();
+        status.segments_lent = kernel_.lent();
+        for (std::uint32_t i = 0; i < layout::MAX_LANES; ++i) {
+            status.lanes[i] = std::uint32_t(reactor_.lane(i).state());
+            for (const CreditRun& run : reactor_.lane(i).runs) {
+                status.segments_lent += run.end / layout::SEGMENT_BYTES - run.dropped;
+            }
+            if (reactor_.lane_broken(i)) status.broken_lanes |= 1u << i;
+        }
+        status.away = presence.place() == Place::away;
+        status.epoch = presence.word;
+        status.draining = reactor_.draining();
+        status.drained = reactor_.drained();
+        return status;
+    }
+
+    int remote_address(std::uint32_t slot, std::uint32_t generation, sockaddr_storage* address) override {
+        BatonHold hold(baton_);
+        return reactor_.remote_address(slot, generation, address);
+    }
+
+    void ring_stand_in() override { kernel_.ring_doorbell(); }
+
+    void wake_driver() override {
+        BatonHold hold(baton_);
+        wake_worker();
+        stand_in_.ring();
+    }
+
+    std::byte* region_base() override { return reactor_.region().base(); }
+    std::size_t region_size() override { return reactor_.region().size(); }
+    std::uint32_t lane_offset(std::uint32_t lane) override { return reactor_.region().lane_offset(lane); }
+    int descriptor() override { return kernel_.descriptor(); }
+    const Settings& settings() const override { return reactor_.settings(); }
+
+private:
+    struct Waker {
+        Wake wake = nullptr;
+        void* context = nullptr;
+    };
+
+    // Gives the baton back and says what comes next. A sleeper stores its place, then looks at the rings once more.
+    Next leave(std::uint32_t lane, bool more) {
+        next_deadline_ms_.store(reactor_.next_deadline_ms(), std::memory_order_relaxed);
+        wake_readers(lane);
+        if (reactor_.live_lane() != lane) {  // its lane broke: the stand-in drives from now on
+            nobody_lives();
+            baton_.give();
+            stand_in_.ring();
+            return Next::sleep;
+        }
+        LaneEnd& end = reactor_.lane(lane);
+        if (end.unread() != 0 || end.relieved()) {
+            presence_.move(Place::away);
+            baton_.give();
+            return Next::dispatch;
+        }
+        if (more || reactor_.has_responses()) {
+            presence_.move(Place::away);
+            baton_.give();
+            return Next::again;
+        }
+        presence_.move(Place::asleep);
+        const Presence::Reading asleep = presence_.read();
+        baton_.give();
+        // Between giving the baton and sleeping, somebody else may have run a turn or a command.
+        if (end.unread() != 0 && presence_.move_from(asleep, Place::away)) return Next::dispatch;
+        return Next::sleep;
+    }
+
+    // A lane that is not live runs no turns: what it has answered is sent by whoever does.
+    Next leave_to_others() {
+        const bool answers = reactor_.has_responses();
+        if (answers) wake_worker();
+        baton_.give();
+        if (answers) stand_in_.ring();
+        return Next::sleep;
+    }
+
+    // With the baton.
+    void leave_lane(std::uint32_t lane) {
+        reactor_.quarantine_lane(lane);
+        if (reactor_.live_lane() == NONE) nobody_lives();
+    }
+
+    // With the baton.
+    void nobody_lives() {
+        live_hint_.store(NONE, std::memory_order_relaxed);
+        if (presence_.read().place() != Place::nowhere) presence_.move(Place::nowhere);
+    }
+
+    // With the baton: workers with something on their rings come round, but for the one that is turning.
+    void wake_readers(std::uint32_t turning) {
+        for (std::uint32_t i = 0; i < layout::MAX_LANES; ++i) {
+            const LaneEnd& lane = reactor_.lane(i);
+            if (i == turning || wakes_[i].wake == nullptr) continue;
+            if (lane.state() != LaneState::live && lane.state() != LaneState::draining) continue;
+            if (lane.unread() != 0 || lane.relieved()) wakes_[i].wake(wakes_[i].context);
+        }
+    }
+
+    // With the baton: the live worker's event loop comes round.
+    void wake_worker() {
+        const std::uint32_t lane = reactor_.live_lane();
+        if (lane != NONE && wakes_[lane].wake != nullptr) wakes_[lane].wake(wakes_[lane].context);
+    }
+
+    Io io_;
+    K kernel_;
+    Baton baton_;
+    Presence presence_;
+    Reactor<K> reactor_;
+    StandIn<K> stand_in_;
+    Waker wakes_[layout::MAX_LANES];
+    std::atomic<std::uint32_t> live_hint_{NONE};
+    std::atomic<std::uint64_t> next_deadline_ms_{UINT64_MAX};  // as of the worker's last turn
+};
+
+}  // namespace
+
+std::unique_ptr<Shard> make_shard(Io io, Settings&& settings) {
+    if (io == Io::uring) return std::make_unique<ShardOn<io::UringKernel>>(io, std::move(settings));
+    return std::make_unique<ShardOn<io::EpollKernel>>(io, std::move(settings));
+}
+
+}  // namespace pinion::shard

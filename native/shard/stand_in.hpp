@@ -1,0 +1,236 @@
+// The stand-in: the thread that runs the shard's turns while the worker is away. It shares the worker's core.
+//
+//   driving   no worker is live, or the live one is overdue: runs turns, waits in the kernel in between without the
+// baton
+//   ticking   a worker is live: looks at its presence, often after a take-over, seldom otherwise
+//   parked    nothing is under way and the worker sleeps: waits for the kernel's completions without a time-out
+#pragma once
+
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <atomic>
+#include <cstdint>
+#include <ctime>
+
+#include "shard/baton.hpp"
+#include "shard/presence.hpp"
+#include "shard/reactor.hpp"
+
+namespace pinion::shard {
+
+// Raised priority within a budget: real time where the process may, but never more than half the core while a
+// worker lives.
+class Priority {
+public:
+    void raise() { allowed_ = set(SCHED_FIFO); }
+    // After each turn for an absent worker.
+    void account() {
+        if (!allowed_) return;
+        const std::int64_t now = nanoseconds(CLOCK_MONOTONIC);
+        const std::int64_t used = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+        if (now - window_start_ >= WINDOW_NS) {
+            window_start_ = now;
+            window_used_ = used;
+            if (!raised_) set(SCHED_FIFO);
+            return;
+        }
+        if (raised_ && used - window_used_ > WINDOW_NS / 4) set(SCHED_OTHER);
+    }
+
+private:
+    static constexpr std::int64_t WINDOW_NS = 20'000'000;
+
+    bool set(int policy) {
+        sched_param parameter{};
+        parameter.sched_priority = policy == SCHED_FIFO ? 1 : 0;
+        if (pthread_setschedparam(pthread_self(), policy, &parameter) != 0) return false;
+        raised_ = policy == SCHED_FIFO;
+        return true;
+    }
+    static std::int64_t nanoseconds(clockid_t clock) {
+        timespec time;
+        clock_gettime(clock, &time);
+        return std::int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+    }
+
+    bool allowed_ = false;
+    bool raised_ = false;
+    std::int64_t window_start_ = 0;
+    std::int64_t window_used_ = 0;
+};
+
+template <class K>
+class StandIn {
+public:
+    StandIn(Reactor<K>& reactor, Baton& baton, Presence& presence)
+        : reactor_(reactor), baton_(baton), presence_(presence) {}
+
+    // Called with the baton after each of its turns: workers sleep whose rings it may have filled.
+    using WakeWorkers = void (*)(void* context);
+
+    bool start(int cpu, WakeWorkers wake, void* context) {
+        wake_workers_ = wake;
+        context_ = context;
+        event_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (event_ < 0) return false;
+        cpu_ = cpu;
+        return pthread_create(&thread_, nullptr, &StandIn::enter, this) == 0;
+    }
+
+    // Ends and joins the thread.
+    void stop() {
+        stopping_.store(true);
+        ring();
+        pthread_join(thread_, nullptr);
+        close(event_);
+    }
+
+    // Any thread: it looks again at once.
+    void ring() {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
+        reactor_.kernel().ring_doorbell();
+    }
+
+    std::uint64_t takeovers() const { return takeovers_.load(std::memory_order_relaxed); }
+
+private:
+    static constexpr int OFTEN_NS = 500'000;
+    static constexpr int SELDOM_NS = 10'000'000;
+    static constexpr std::int64_t WAIT_US = 500;  // while a worker lives: the switch back flushes its task work
+    static constexpr unsigned OFTEN_TICKS = 200;
+    static constexpr unsigned PARK_TICKS = 50;  // seldom ones in which nothing happened
+
+    static void* enter(void* self) {
+        static_cast<StandIn*>(self)->run();
+        return nullptr;
+    }
+
+    void run() {
+        pthread_setname_np(pthread_self(), "pinion-standin");
+        if (cpu_ >= 0) {
+            cpu_set_t set;
+            CPU_ZERO(&set);
+            CPU_SET(unsigned(cpu_), &set);
+            pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+        }
+        priority_.raise();
+        Presence::Reading before{};
+        unsigned often = 0;
+        unsigned quiet = 0;
+        bool work_before = false;
+        while (!stopping_.load(std::memory_order_relaxed)) {
+            const Presence::Reading now = presence_.read();
+            // Asleep is where a worker also is when a callback of libuv's poll phase holds it: then the work that
+            // should have
+            // woken it stays.
+            const bool work = now.place() == Place::asleep && (reactor_.kernel().pending() || reactor_.has_responses());
+            const bool overdue = now == before && (now.place() == Place::away || (work && work_before));
+            if (now.place() == Place::nowhere || overdue) {
+                if (overdue) takeovers_.fetch_add(1, std::memory_order_relaxed);
+                drive(now);
+                often = OFTEN_TICKS;
+                quiet = 0;
+                before = presence_.read();
+                work_before = false;
+                continue;
+            }
+            quiet = now == before && now.place() == Place::asleep ? quiet + 1 : 0;
+            before = now;
+            work_before = work;
+            if (often > 0) {
+                --often;
+                pause(OFTEN_NS, false);
+            } else if (quiet < PARK_TICKS) {
+                pause(SELDOM_NS, false);
+            } else {
+                pause(-1, true);
+                before = Presence::Reading{};
+                quiet = 0;
+            }
+        }
+    }
+
+    // Runs turns until the worker is back from the absence that `since` names.
+    void drive(Presence::Reading since) {
+        while (!stopping_.load(std::memory_order_relaxed) && presence_.read() == since) {
+            if (!baton_.try_take()) {
+                // The main thread has a command under way, or the worker has just come back.
+                if (presence_.read() != since) return;
+                pause(50'000, false);
+                continue;
+            }
+            if (presence_.read() != since) {
+                baton_.give();
+                return;
+            }
+            const bool more = reactor_.turn(io::Driver::stand_in);
+            wake_workers_(context_);
+            // The live worker's lane broke in this turn.
+            if (reactor_.live_lane() == NONE && since.place() != Place::nowhere) presence_.move(Place::nowhere);
+            bool wait = false;
+            if (!more) {
+                set_asleep(1);
+                wait = !reactor_.has_responses();
+                if (wait) reactor_.kernel().begin_wait();
+            }
+            std::int64_t timeout_us = -1;
+            if (wait) {
+                const std::int64_t timeout_ms = reactor_.next_timeout_ms();
+                if (timeout_ms >= 0) timeout_us = timeout_ms * 1000 + 1000;
+                if (since.place() != Place::nowhere && (timeout_us < 0 || timeout_us > WAIT_US)) timeout_us = WAIT_US;
+            }
+            baton_.give();
+            if (wait) reactor_.kernel().wait(timeout_us);
+            set_asleep(0);
+            if (since.place() != Place::nowhere) priority_.account();
+        }
+    }
+
+    // Tells the lanes whether an answer has to ring. Sequentially consistent, as is the look at the response rings
+    // after it.
+    void set_asleep(std::uint32_t value) {
+        for (std::uint32_t i = 0; i < layout::MAX_LANES; ++i) {
+            std::atomic_ref<std::uint32_t>(reactor_.region().lane(i).stand_in_asleep).store(value);
+        }
+    }
+
+    void pause(std::int64_t nanoseconds, bool park) {
+        pollfd fds[2] = {{event_, POLLIN, 0}, {reactor_.kernel().descriptor(), POLLIN, 0}};
+        timespec time{nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000};
+        if (park) {
+            const std::int64_t timeout_ms = parked_timeout_ms();
+            time = {timeout_ms / 1000, (timeout_ms % 1000) * 1'000'000};
+            nanoseconds = timeout_ms;
+        }
+        if (ppoll(fds, park ? 2 : 1, nanoseconds < 0 ? nullptr : &time, nullptr) > 0 && (fds[0].revents & POLLIN)) {
+            std::uint64_t count;
+            [[maybe_unused]] const ssize_t taken = read(event_, &count, sizeof count);
+        }
+    }
+
+    // A parked stand-in wakes a little after the worker would have, for a time-out that the worker misses.
+    std::int64_t parked_timeout_ms() {
+        if (!baton_.try_take()) return 10;
+        const std::int64_t timeout = reactor_.next_timeout_ms();
+        baton_.give();
+        return timeout < 0 ? -1 : timeout + 100;
+    }
+
+    Reactor<K>& reactor_;
+    Baton& baton_;
+    Presence& presence_;
+    WakeWorkers wake_workers_ = nullptr;
+    void* context_ = nullptr;
+    pthread_t thread_{};
+    int event_ = -1;
+    int cpu_ = -1;
+    Priority priority_;
+    std::atomic<bool> stopping_{false};
+    std::atomic<std::uint64_t> takeovers_{0};
+};
+
+}  // namespace pinion::shard

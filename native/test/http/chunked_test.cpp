@@ -1,0 +1,96 @@
+// The decoder's own state: limits, totals, the end, and what it says after it.
+#include "http/chunked.hpp"
+
+#include <string>
+
+#include "test/check.hpp"
+
+namespace pinion::test {
+
+namespace {
+
+using http::ChunkedDecoder;
+using http::ChunkedLimits;
+using http::ChunkedResult;
+
+struct Decoded {
+    ChunkedResult result;
+    std::string data;
+    std::size_t consumed = 0;
+};
+
+Decoded decode(ChunkedDecoder& decoder, std::string bytes, const ChunkedLimits& limits = {256, 1024, 1024}) {
+    Decoded decoded{};
+    std::size_t data = 0;
+    decoded.result = decoder.decode(bytes.data(), bytes.size(), limits, data, decoded.consumed);
+    decoded.data = bytes.substr(0, data);
+    return decoded;
+}
+
+}  // namespace
+
+TEST("http chunked: data is moved to the front, the next request is left alone") {
+    ChunkedDecoder decoder;
+    std::string bytes = "3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\nGET /";
+    std::size_t data = 0;
+    std::size_t consumed = 0;
+    CHECK_EQ(decoder.decode(bytes.data(), bytes.size(), {256, 1024, 1024}, data, consumed), ChunkedResult::complete);
+    CHECK_EQ(bytes.substr(0, data), "abcde");
+    CHECK_EQ(bytes.substr(consumed), "GET /");
+    CHECK_EQ(decoder.total(), 5);
+}
+
+TEST("http chunked: a finished body takes no more, a refused one stays refused") {
+    ChunkedDecoder decoder;
+    CHECK_EQ(decode(decoder, "0\r\n\r\n").result, ChunkedResult::complete);
+    const Decoded again = decode(decoder, "GET / HTTP/1.1\r\n");
+    CHECK_EQ(again.result, ChunkedResult::complete);
+    CHECK_EQ(again.consumed, 0);
+    ChunkedDecoder refused;
+    CHECK_EQ(decode(refused, "x").result, ChunkedResult::bad_request);
+    CHECK_EQ(decode(refused, "0\r\n\r\n").result, ChunkedResult::bad_request);
+    ChunkedDecoder large;
+    CHECK_EQ(decode(large, "0000", {3, 9, 99}).result, ChunkedResult::too_large);
+    CHECK_EQ(decode(large, "0\r\n\r\n").result, ChunkedResult::too_large);
+}
+
+TEST("http chunked: limits are exact") {
+    const auto with = [](const ChunkedLimits& limits, const std::string& bytes) {
+        ChunkedDecoder decoder;
+        return decode(decoder, bytes, limits).result;
+    };
+    const ChunkedLimits wide{1000, 1000, 1000};
+    CHECK_EQ(with({5, 1000, 1000}, "1;a\r\nz\r\n0\r\n\r\n"), ChunkedResult::complete);
+    CHECK_EQ(with({4, 1000, 1000}, "1;a\r\nz\r\n0\r\n\r\n"), ChunkedResult::too_large);
+    CHECK_EQ(with({1000, 6, 1000}, "0\r\nA: b\r\n\r\n"), ChunkedResult::complete);
+    CHECK_EQ(with({1000, 5, 1000}, "0\r\nA: b\r\n\r\n"), ChunkedResult::too_large);
+    CHECK_EQ(with({1000, 0, 1000}, "0\r\n\r\n"), ChunkedResult::complete);
+    CHECK_EQ(with({1000, 1000, 6}, "1\r\nz\r\n0\r\n\r\n"), ChunkedResult::complete);
+    CHECK_EQ(with({1000, 1000, 5}, "1\r\nz\r\n0\r\n\r\n"), ChunkedResult::too_large);
+    // A quarter of the data is let through beyond the limit.
+    CHECK_EQ(with({1000, 1000, 4}, "8\r\nzzzzzzzz\r\n0\r\n\r\n"), ChunkedResult::complete);
+    CHECK_EQ(with(wide, "1fffffffffffff\r\n"), ChunkedResult::more);
+    CHECK_EQ(with(wide, "20000000000000\r\n"), ChunkedResult::bad_request);
+    CHECK_EQ(with(wide, "1\r\nz\r\n1fffffffffffff\r\n"), ChunkedResult::too_large);
+}
+
+TEST("http chunked: extensions of a MiB and trailers of a MiB end at their limits") {
+    ChunkedDecoder extensions;
+    const Decoded first = decode(extensions, "1;" + std::string(1 << 20, 'a'));
+    CHECK_EQ(first.result, ChunkedResult::too_large);
+    CHECK(first.consumed < 300);
+    ChunkedDecoder trailers;
+    std::string fields = "0\r\n";
+    for (int i = 0; i < 100000; ++i) fields += "A: bcdefg\r\n";
+    CHECK_EQ(decode(trailers, fields).result, ChunkedResult::too_large);
+}
+
+TEST("http chunked: a large body in many pieces") {
+    ChunkedDecoder decoder;
+    CHECK_EQ(decode(decoder, "100000000\r\n").result, ChunkedResult::more);  // 4 GiB
+    const std::string piece(1 << 20, 'x');
+    for (int i = 0; i < 64; ++i) CHECK_EQ(decode(decoder, piece).data.size(), piece.size());
+    CHECK_EQ(decoder.total(), 64U << 20);
+}
+
+}  // namespace pinion::test

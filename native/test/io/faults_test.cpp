@@ -1,0 +1,167 @@
+// The kernel classes once more, compiled into this file under other names, with system calls that fail now and then.
+#define PINION_FAULTS 1
+#define EpollKernel FaultyEpollKernel
+#define UringKernel FaultyUringKernel
+#include "io/epoll_kernel.cpp"
+#include "io/uring_kernel.cpp"
+#include "test/io/kernel_cases.hpp"
+
+namespace pinion::test {
+
+namespace {
+
+std::atomic<bool> interruptions{false};  // EINTR, and what else passes by itself, every third time
+std::atomic<int> failing{-1};            // a Call that fails until further notice
+std::atomic<int> failing_error{0};
+std::atomic<unsigned> calls{0};
+
+}  // namespace
+
+bool fault(Call call) {
+    if (failing.load() == int(call)) {
+        errno = failing_error.load();
+        return true;
+    }
+    if (!interruptions.load() || call == Call::epoll_ctl) return false;
+    const unsigned count = calls.fetch_add(1);
+    if (count % 3 != 0) return false;
+    // A ring that is short of memory or has completions to be taken says so; the entries must not be lost.
+    const int passing[] = {EINTR, EAGAIN, EBUSY};
+    errno = call == Call::uring_enter ? passing[count / 3 % 3] : EINTR;
+    return true;
+}
+
+namespace {
+
+template <void (*RUN)()>
+void interrupted() {
+    interruptions.store(true);
+    RUN();
+    interruptions.store(false);
+}
+
+class Failing {
+public:
+    Failing(Call call, int error) {
+        failing_error.store(error);
+        failing.store(int(call));
+    }
+    ~Failing() { failing.store(-1); }
+};
+
+namespace epoll {
+#define X(function, text) constexpr auto* function = &interrupted<&test::function<io::EpollKernel>>;
+KERNEL_CASES(X)
+#undef X
+#define X(function, text)                                                                         \
+    Case function##_case{"io: epoll, interrupted: " text, __FILE__, __LINE__, function, nullptr}; \
+    [[maybe_unused]] const bool function##_added = add(function##_case);
+KERNEL_CASES(X)
+#undef X
+}  // namespace epoll
+
+TEST("io: epoll, failing: what a socket refuses ends the operation with its error") {
+    Rig<io::EpollKernel> rig;
+    auto [client, socket] = rig.connected();
+    rig.lend(0, 1);
+    {
+        const Failing refused(Call::send, ENOMEM);
+        rig.kernel.send(socket, token(Operation::send), "x", 1);
+        const std::vector<Completion> done = rig.take_rest();
+        REQUIRE_EQ(done.size(), 1u);
+        CHECK_EQ(done[0].result, -ENOMEM);
+    }
+    client.write("x");
+    rig.kernel.receive(socket, token(Operation::receive), true);
+    {
+        const Failing refused(Call::receive, ENOMEM);
+        const std::vector<Completion> done = rig.take_rest();
+        REQUIRE_EQ(done.size(), 1u);
+        CHECK_EQ(done[0].result, -ENOMEM);
+        CHECK(!done[0].more);
+        CHECK_EQ(rig.kernel.lent(), 1u);
+    }
+    rig.kernel.receive(socket, token(Operation::receive), true);
+    CHECK_EQ(rig.take_rest().size(), 1u);  // the byte is still there
+    const Client second = rig.connect();
+    rig.kernel.accept(rig.listener, token(Operation::accept), true);
+    {
+        const Failing refused(Call::accept, ECONNABORTED);
+        const std::vector<Completion> done = rig.take_rest();
+        REQUIRE_EQ(done.size(), 1u);
+        CHECK_EQ(done[0].result, -ECONNABORTED);
+        CHECK(!done[0].more);
+    }
+    rig.kernel.accept(rig.listener, token(Operation::accept), false);
+    const std::vector<Completion> accepted = rig.take_rest();
+    REQUIRE_EQ(accepted.size(), 1u);
+    REQUIRE(accepted[0].result >= 0);
+    rig.sockets.push_back(accepted[0].result);
+    const Failing refused(Call::epoll_ctl, ENOSPC);
+    rig.kernel.receive(accepted[0].result, token(Operation::receive, 2), true);
+    const std::vector<Completion> done = rig.take_rest();
+    REQUIRE_EQ(done.size(), 1u);
+    CHECK_EQ(done[0].result, -ENOSPC);
+}
+
+#if PINION_WITH_URING
+
+namespace uring {
+#define X(function, text) constexpr auto* function = &interrupted<&test::function<io::UringKernel>>;
+KERNEL_CASES(X)
+#undef X
+#define X(function, text)                                                                         \
+    Case function##_case{"io: uring, interrupted: " text, __FILE__, __LINE__, function, nullptr}; \
+    [[maybe_unused]] const bool function##_added = add(function##_case);
+KERNEL_CASES(X)
+#undef X
+}  // namespace uring
+
+// The kernel takes nothing for a while, and more is queued than the ring has entries for: all goes out, in order.
+TEST("io: uring, failing: entries beyond the queue wait for the kernel") {
+    Rig<io::UringKernel> rig{{.depth = 8, .connections = 64}};
+    REQUIRE_EQ(rig.failure, "");
+    std::vector<Client> clients;
+    std::vector<int> sockets;
+    for (int n = 0; n < 40; ++n) {
+        auto [client, socket] = rig.connected();
+        clients.push_back(std::move(client));
+        sockets.push_back(socket);
+    }
+    std::vector<std::string> words;
+    std::vector<iovec> vectors;
+    words.reserve(40);
+    vectors.reserve(40);
+    for (const int error : {EAGAIN, EBUSY}) {
+        words.clear();
+        vectors.clear();
+        {
+            const Failing refused(Call::uring_enter, error);
+            for (std::uint32_t n = 0; n < 40; ++n) {
+                words.push_back("word " + std::to_string(100 + n));
+                vectors.push_back({words[n].data(), words[n].size()});
+                if (n % 2 == 0) {
+                    rig.kernel.send(sockets[n], token(Operation::send, n), words[n].data(), words[n].size());
+                } else {
+                    rig.kernel.send_vectored(sockets[n], token(Operation::send, n), &vectors[n], 1);
+                }
+            }
+            rig.kernel.submit();
+            Completion none[4];
+            CHECK_EQ(rig.kernel.harvest(none, 4), 0u);
+        }
+        const std::vector<Completion> done = rig.take(40);
+        REQUIRE_EQ(done.size(), 40u);
+        for (std::uint32_t n = 0; n < 40; ++n) {
+            CHECK_EQ(done[n].token.index, n);
+            CHECK_EQ(done[n].result, 8);
+            CHECK_EQ(clients[n].read(8), words[n]);
+        }
+        CHECK(rig.take_rest().empty());
+    }
+}
+
+#endif  // PINION_WITH_URING
+
+}  // namespace
+}  // namespace pinion::test

@@ -1,0 +1,225 @@
+import test from "ava";
+import { bodyText, type FakeAnswer, FakeReactor } from "./fake-reactor.test.support.js";
+import { AnswerFlag, ContentType, SlotState } from "./layout.generated.js";
+import { type Answer, reply } from "./reply.js";
+
+const WHOLE = AnswerFlag.last | AnswerFlag.lengthKnown;
+
+async function answered(value: Answer, options = {}): Promise<FakeAnswer> {
+  return FakeReactor.with(() => value, options).fetch();
+}
+
+test("what a handler returns decides status and content type", async (t) => {
+  const cases: [Answer, number, number, string][] = [
+    ["text", 200, ContentType.textPlain, "text"],
+    ["", 200, ContentType.textPlain, ""],
+    [undefined, 204, ContentType.none, ""],
+    [null, 204, ContentType.none, ""],
+    [{ a: [1, "ü"] }, 200, ContentType.json, '{"a":[1,"ü"]}'],
+    [[1, 2], 200, ContentType.json, "[1,2]"],
+    [new Date(0), 200, ContentType.json, '"1970-01-01T00:00:00.000Z"'],
+    [new Uint8Array([104, 105]), 200, ContentType.octetStream, "hi"],
+    [new Uint16Array([0x6968]), 200, ContentType.octetStream, "hi"],
+    [Uint8Array.from([104, 105]).buffer, 200, ContentType.octetStream, "hi"],
+    [new DataView(Uint8Array.from([0, 104, 105]).buffer, 1), 200, ContentType.octetStream, "hi"],
+    [reply(200), 200, ContentType.none, ""],
+    [reply(201, { id: 7 }), 201, ContentType.json, '{"id":7}'],
+    [reply(404, "no"), 404, ContentType.textPlain, "no"],
+    [reply(204), 204, ContentType.none, ""],
+    [
+      reply(200, "<p>", { "Content-Type": "text/html; charset=utf-8" }),
+      200,
+      ContentType.html,
+      "<p>",
+    ],
+  ];
+  for (const [value, status, contentType, body] of cases) {
+    const answer = await answered(value);
+    t.deepEqual([answer.status, answer.contentType, bodyText(answer)], [status, contentType, body]);
+    t.is(answer.flags, WHOLE);
+    t.is(answer.length, Buffer.byteLength(body));
+    t.deepEqual(answer.fields, []);
+  }
+});
+
+test("every length of text fits, ASCII or not, behind the request or in credits", async (t) => {
+  for (const answerBytes of [0, 512, 1024]) {
+    let text = "";
+    const reactor = FakeReactor.with(() => text, { answerBytes });
+    for (const character of ["x", "é", "€", "𝄞", "\ud800"]) {
+      for (let length = 0; length < 1100; length += length < 40 ? 1 : 37) {
+        text = character.repeat(length);
+        const answer = await reactor.fetch();
+        t.is(bodyText(answer), Buffer.from(text).toString(), `${character} ${length}`);
+        t.is(answer.length, Buffer.byteLength(text));
+      }
+    }
+  }
+});
+
+test("the answer never leaves its range: bytes behind it stay", async (t) => {
+  for (const [character, width] of [
+    ["x", 1],
+    ["é", 2],
+    ["€", 3],
+  ] as const) {
+    for (let spare = -4; spare < 4; spare++) {
+      const reactor = FakeReactor.with(() => character.repeat((768 + spare) / width), {
+        answerBytes: 1024,
+      });
+      const slot = reactor.request();
+      const end = reactor.words[slot * 512 + 17] as number;
+      reactor.bytes.fill(0x55, end, end + 64);
+      await reactor.run();
+      t.true(reactor.bytes.subarray(end, end + 64).every((byte) => byte === 0x55));
+    }
+  }
+});
+
+test("fields are written behind the body", async (t) => {
+  const fields = { "X-One": "1", "Set-Cookie": ["a=1", "b=2"], "X-Latin": "é\tx", "X-Number": 42 };
+  for (const answerBytes of [0, 300, 2048]) {
+    const answer = await answered(reply(200, "body", fields), { answerBytes });
+    t.is(bodyText(answer), "body");
+    t.deepEqual(answer.fields, [
+      ["X-One", "1"],
+      ["Set-Cookie", "a=1"],
+      ["Set-Cookie", "b=2"],
+      ["X-Latin", "é\tx"],
+      ["X-Number", "42"],
+    ]);
+  }
+});
+
+test("fields of 20 KiB fit", async (t) => {
+  const value = "x".repeat(20_000);
+  const answer = await answered(reply(200, "body", { "X-Long": value }));
+  t.deepEqual(answer.fields, [["X-Long", value]]);
+  t.is(bodyText(answer), "body");
+});
+
+test("a Date of the handler's is flagged; a content type of its own is a field", async (t) => {
+  const answer = await answered(
+    reply(200, "x", { Date: "Sun, 06 Nov 1994 08:49:37 GMT", "content-type": "text/csv" }),
+  );
+  t.is(answer.flags, WHOLE | AnswerFlag.ownDate);
+  t.is(answer.contentType, ContentType.none);
+  t.deepEqual(
+    answer.fields.map(([name]) => name),
+    ["Date", "content-type"],
+  );
+});
+
+test("large answers are streamed with their length", async (t) => {
+  for (const size of [2000, 4096, 10_000, 16_384, 70_000, 1_000_000]) {
+    const bytes = Buffer.alloc(size, "0123456789abcdef-");
+    t.true(bodyText(await answered(bytes)) === bytes.toString());
+    const answer = await answered(`${bytes.toString()}é`);
+    t.true(bodyText(answer) === `${bytes.toString()}é`);
+    t.is(answer.length, size + 2);
+  }
+});
+
+test("an answer waits for credits, in order, and goes on when they come", async (t) => {
+  const reactor = FakeReactor.with((request) => request.path.padEnd(3000, "x"), {
+    answerBytes: 0,
+    runs: 0,
+    runBytes: 4096,
+  });
+  const slots = ["/a", "/b", "/c"].map((target) => reactor.request({ target }));
+  reactor.turn();
+  t.true(reactor.starved);
+  t.deepEqual(
+    slots.map((slot) => reactor.state(slot)),
+    Array(3).fill(SlotState.started),
+  );
+  reactor.grant();
+  reactor.turn();
+  t.deepEqual(
+    slots.map((slot) => reactor.state(slot)),
+    [SlotState.answered, SlotState.started, SlotState.started],
+  );
+  t.true(reactor.starved);
+  // One who comes later does not overtake.
+  const late = reactor.request({ target: "/late" });
+  reactor.turn();
+  t.is(reactor.state(late), SlotState.started);
+  reactor.grant();
+  reactor.grant();
+  reactor.grant();
+  reactor.turn();
+  t.false(reactor.starved);
+  for (const slot of [...slots, late]) t.is(bodyText(reactor.answer(slot)).length, 3000);
+});
+
+test("an answer that waits for credits is given back if it is abandoned meanwhile", async (t) => {
+  const reactor = FakeReactor.with(() => "x".repeat(3000), { answerBytes: 0, runs: 0 });
+  const slot = reactor.request();
+  reactor.turn();
+  reactor.abandon(slot);
+  reactor.turn();
+  reactor.grant();
+  reactor.turn();
+  t.deepEqual(reactor.slots[slot]?.log, ["giveBack"]);
+  t.false(reactor.starved);
+});
+
+test("the rest of a run is skipped when it is too small, never used backwards", async (t) => {
+  let size = 0;
+  const reactor = FakeReactor.with(() => "x".repeat(size), {
+    answerBytes: 0,
+    runBytes: 4096,
+    runs: 4,
+  });
+  let total = 0;
+  for (let i = 0; i < 300; i++) {
+    size = (i * 997) % 3800;
+    const answer = await reactor.fetch(); // the model throws when a range is handed out twice
+    total += bodyText(answer).length;
+    t.is(bodyText(answer).length, size);
+  }
+  t.true(total > 100_000);
+});
+
+test("HEAD: a short body is measured and sent along, a long one only measured", async (t) => {
+  for (const size of [10, 100_000]) {
+    const answer = await FakeReactor.with(() => "x".repeat(size)).fetch({ method: "HEAD" });
+    t.is(answer.length, size);
+    t.true(bodyText(answer).length <= 10);
+    t.is(answer.state, "complete");
+  }
+});
+
+test("a web Response: status, fields without framing, body", async (t) => {
+  const headers = new Headers({ "X-A": "1", Connection: "close", "Content-Length": "99" });
+  headers.append("Set-Cookie", "a=1");
+  headers.append("Set-Cookie", "b=2");
+  const answer = await answered(new Response("hello", { status: 202, headers }));
+  t.is(answer.status, 202);
+  t.is(bodyText(answer), "hello");
+  t.deepEqual(answer.fields, [
+    ["content-type", "text/plain;charset=UTF-8"],
+    ["set-cookie", "a=1"],
+    ["set-cookie", "b=2"],
+    ["x-a", "1"],
+  ]);
+  t.is((await answered(new Response(null, { status: 304 }))).status, 304);
+  t.is((await answered(Response.error())).status, 500);
+});
+
+test("reply refuses what cannot be sent, at the handler's line", (t) => {
+  for (const status of [0, 99, 100, 199, 600, 200.5, NaN]) {
+    t.throws(() => reply(status), { instanceOf: RangeError });
+  }
+  for (const status of [204, 205, 304]) {
+    t.throws(() => reply(status, "x"), { instanceOf: TypeError });
+    t.notThrows(() => reply(status, ""));
+  }
+  t.throws(() => reply(200, "x", {}, -1), { instanceOf: RangeError });
+});
+
+test("a Reply of another copy of the module is known", async (t) => {
+  const { status, body, fields, length } = reply(418, "short");
+  const other = { status, body, fields, length, [Symbol.for("pinion.Reply")]: true };
+  t.is((await answered(other)).status, 418);
+});

@@ -1,0 +1,220 @@
+// Writes a whole answer: behind the request if it fits there, else into memory of the lane's credits. What is too large
+// for one piece becomes a stream of parts.
+import { types } from "node:util";
+import type { Exchange } from "./exchange.js";
+import { type FieldBlock, fieldsOfResponse } from "./fields.js";
+import {
+  AnswerFlag,
+  ContentType,
+  EntryType,
+  HEADROOM_BYTES,
+  RequestFlag,
+  SEGMENT_BYTES,
+  SlotState,
+  SLOT_ANSWER_END_WORD,
+  SLOT_ANSWER_FIELDS_LENGTH_WORD,
+  SLOT_ANSWER_FIELDS_OFFSET_WORD,
+  SLOT_ANSWER_OFFSET_WORD,
+} from "./layout.generated.js";
+import type { Waiter } from "./lane.js";
+import { headWord, SLOT_ANSWER_HEAD_WORD, writeText } from "./region.js";
+import { hasNoBody, isReply, type StreamBody } from "./reply.js";
+import { asBytes, StreamAnswer } from "./stream-answer.js";
+
+// More than this is not copied into one contiguous range: smaller pieces leave earlier and fit anywhere.
+const ONE_PIECE_MAX = 4 * SEGMENT_BYTES;
+const WHOLE = AnswerFlag.last | AnswerFlag.lengthKnown;
+
+/** Head word of a plain 200 with text. */
+export const TEXT = headWord(200, ContentType.textPlain, WHOLE);
+
+/** `word`: from headWord(), with `last` and `lengthKnown`. */
+export function answerText(
+  exchange: Exchange,
+  text: string,
+  word: number,
+  fields: FieldBlock | null,
+): void {
+  const { region } = exchange.lane;
+  const start = region.words[exchange.base + SLOT_ANSWER_OFFSET_WORD] as number;
+  const end = region.words[exchange.base + SLOT_ANSWER_END_WORD] as number;
+  const room = end - start - HEADROOM_BYTES - (fields === null ? 0 : fields.bytes);
+  const length = text.length;
+  const at = start + HEADROOM_BYTES;
+  // A UTF-16 unit is at most three bytes of UTF-8.
+  if (length * 3 <= room) {
+    return pushWhole(exchange, word, fields, at, writeText(region.bytes, text, at, room));
+  }
+  // Mostly it is one. A character has up to four: text that was cut off would have filled more than room - 4.
+  if (length <= room - 4 && writeText(region.bytes, text, at, room) === length) {
+    return pushWhole(exchange, word, fields, at, length);
+  }
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= room) {
+    pushWhole(exchange, word, fields, at, writeText(region.bytes, text, at, room));
+  } else {
+    answerFromCredits(exchange, text, bytes, word, fields);
+  }
+}
+
+export function answerBytes(
+  exchange: Exchange,
+  body: Uint8Array,
+  word: number,
+  fields: FieldBlock | null,
+): void {
+  const { region } = exchange.lane;
+  const start = region.words[exchange.base + SLOT_ANSWER_OFFSET_WORD] as number;
+  const end = region.words[exchange.base + SLOT_ANSWER_END_WORD] as number;
+  const room = end - start - HEADROOM_BYTES - (fields === null ? 0 : fields.bytes);
+  if (body.length <= room) {
+    const at = start + HEADROOM_BYTES;
+    region.bytes.set(body, at);
+    pushWhole(exchange, word, fields, at, body.length);
+  } else {
+    answerFromCredits(exchange, body, body.length, word, fields);
+  }
+}
+
+/** Writes the head's words and the fields, which lie behind the body. */
+export function writeHead(
+  exchange: Exchange,
+  word: number,
+  fields: FieldBlock | null,
+  fieldsOffset: number,
+): void {
+  const { words, bytes } = exchange.lane.region;
+  const base = exchange.base;
+  words[base + SLOT_ANSWER_HEAD_WORD] = word;
+  if (fields === null || fields.bytes === 0) {
+    words[base + SLOT_ANSWER_FIELDS_LENGTH_WORD] = 0;
+    return;
+  }
+  fields.write(bytes, fieldsOffset);
+  words[base + SLOT_ANSWER_FIELDS_OFFSET_WORD] = fieldsOffset;
+  words[base + SLOT_ANSWER_FIELDS_LENGTH_WORD] = fields.bytes;
+}
+
+function pushWhole(
+  exchange: Exchange,
+  word: number,
+  fields: FieldBlock | null,
+  at: number,
+  length: number,
+): void {
+  writeHead(exchange, word, fields, at + length);
+  exchange.dropBody();
+  if (!exchange.move(SlotState.started, SlotState.answered)) return;
+  exchange.lane.push(EntryType.answer, exchange.slot, exchange.generation, at, length);
+  exchange.retire();
+}
+
+function answerFromCredits(
+  exchange: Exchange,
+  body: string | Uint8Array,
+  length: number,
+  word: number,
+  fields: FieldBlock | null,
+): void {
+  const needed = HEADROOM_BYTES + length + (fields === null ? 0 : fields.bytes);
+  const { lane } = exchange;
+  const whole = needed <= ONE_PIECE_MAX && lane.canHold(needed);
+  // The body of an answer to HEAD is not sent, only measured.
+  const headOnly = (exchange.requestFlags() & RequestFlag.head) !== 0;
+  if (!whole || headOnly) {
+    const parts = headOnly ? null : [asBytes(body)];
+    new StreamAnswer(exchange, word & ~(WHOLE << 24), fields, length, parts).start();
+    return;
+  }
+  const write = (): boolean => {
+    const start = lane.allocate(needed, needed);
+    if (start < 0) return false;
+    const at = start + HEADROOM_BYTES;
+    const { bytes } = lane.region;
+    if (typeof body === "string") writeText(bytes, body, at, length);
+    else bytes.set(body, at);
+    pushWhole(exchange, word, fields, at, length);
+    return true;
+  };
+  if (!lane.crowded && write()) return;
+  const waiter: Waiter = {
+    resume() {
+      if (!exchange.abandoned()) return write();
+      exchange.giveBack();
+      return true;
+    },
+  };
+  lane.wait(waiter);
+}
+
+/** Answers with whatever a handler returned; throws if it is nothing that can be sent. */
+export function answer(exchange: Exchange, value: unknown): void {
+  if (value === undefined || value === null) return answerText(exchange, "", NO_CONTENT, null);
+  if (typeof value === "object") {
+    if (isReply(value)) {
+      return answerBody(exchange, value.body, value.status, value.fields, value.length);
+    }
+    if (isResponse(value)) return answerResponse(exchange, value);
+  }
+  answerBody(exchange, value, 200, null, -1);
+}
+
+function answerBody(
+  exchange: Exchange,
+  body: unknown,
+  status: number,
+  fields: FieldBlock | null,
+  length: number,
+): void {
+  const head = (contentType: number): number =>
+    headWord(
+      status,
+      fields !== null && fields.contentType >= 0 ? fields.contentType : contentType,
+      WHOLE | (fields?.ownDate === true ? AnswerFlag.ownDate : 0),
+    );
+  if (typeof body === "string") {
+    return answerText(exchange, body, head(ContentType.textPlain), fields);
+  }
+  if (body === null || body === undefined) {
+    return answerText(exchange, "", head(ContentType.none), fields);
+  }
+  if (typeof body !== "object") {
+    throw new TypeError(
+      `the handler returned a ${typeof body}: return a string, bytes, an object, a stream or reply(…)`,
+    );
+  }
+  if (ArrayBuffer.isView(body) || types.isAnyArrayBuffer(body)) {
+    return answerBytes(exchange, asBytes(body), head(ContentType.octetStream), fields);
+  }
+  if (isStream(body)) {
+    const word = head(ContentType.octetStream) & ~(WHOLE << 24);
+    new StreamAnswer(exchange, word, fields, length, body).start();
+    return;
+  }
+  const json = JSON.stringify(body) as string | undefined;
+  if (json === undefined) throw new TypeError("the handler returned an object that is no JSON");
+  answerText(exchange, json, head(ContentType.json), fields);
+}
+
+const NO_CONTENT = headWord(204, ContentType.none, WHOLE);
+
+// Arrays, and whatever says how it is written as JSON, are JSON; everything else that can be iterated is a stream.
+function isStream(body: object): body is StreamBody {
+  if (Array.isArray(body) || "toJSON" in body) return false;
+  return Symbol.asyncIterator in body || Symbol.iterator in body;
+}
+
+// By its tag: to name the class would load the whole of fetch() into a worker that does not use it.
+function isResponse(value: object): value is Response {
+  return (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === "Response";
+}
+
+function answerResponse(exchange: Exchange, response: Response): void {
+  if (response.status < 200) {
+    throw new RangeError(`the handler returned a Response with status ${response.status}`);
+  }
+  const fields = fieldsOfResponse(response.headers);
+  const body = hasNoBody(response.status) ? null : response.body;
+  if (fields.contentType < 0) fields.contentType = ContentType.none;
+  answerBody(exchange, body, response.status, fields, -1);
+}

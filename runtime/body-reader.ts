@@ -1,0 +1,160 @@
+// The request body, as its parts arrive. The lane owns a part until it pushes `consumed`: parts are copied out at once
+// while little is unread, and held back beyond that, so that the reactor stops reading from the socket.
+import { bodyAborted, RequestOverError } from "./errors.js";
+import type { Lane } from "./lane.js";
+import { EntryType } from "./layout.generated.js";
+
+/** Bytes of one request that are copied out before anybody reads them. */
+export const UNREAD_MAX = 64 * 1024;
+
+type Waiting = {
+  resolve: (part: Uint8Array | null) => void;
+  reject: (error: unknown) => void;
+};
+
+export class BodyReader {
+  readonly #lane: Lane;
+  readonly #slot: number;
+  readonly #generation: number;
+  #parts: Uint8Array[] = [];
+  #unread = 0;
+  #held: number[] = []; // offset and length of each part that is not copied yet
+  #ended: boolean;
+  #error: unknown = undefined;
+  #waiting: Waiting | null = null;
+  #discarded = false;
+  #wantsContinue: boolean;
+
+  constructor(
+    lane: Lane,
+    slot: number,
+    generation: number,
+    inline: Uint8Array | null,
+    complete: boolean,
+    expectContinue: boolean,
+  ) {
+    this.#lane = lane;
+    this.#slot = slot;
+    this.#generation = generation;
+    this.#ended = complete;
+    this.#wantsContinue = expectContinue && !complete;
+    if (inline !== null && inline.length > 0) {
+      this.#parts.push(inline);
+      this.#unread = inline.length;
+    }
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  // --- from the request ring ---
+
+  arrive(offset: number, length: number): void {
+    if (this.#discarded || this.#error !== undefined) return this.#consume(offset, length);
+    const full = this.#held.length > 0 || this.#unread + length > UNREAD_MAX;
+    if (this.#waiting === null && full) {
+      this.#held.push(offset, length);
+      return;
+    }
+    const part = this.#copy(offset, length);
+    const waiting = this.#waiting;
+    if (waiting === null) {
+      this.#parts.push(part);
+      this.#unread += length;
+    } else {
+      this.#waiting = null;
+      waiting.resolve(part);
+    }
+  }
+
+  end(broken: boolean): void {
+    if (broken) return this.fail(bodyAborted());
+    this.#ended = true;
+    this.#waiting?.resolve(null);
+    this.#waiting = null;
+  }
+
+  /** Whoever reads, now or later, gets the error. */
+  fail(error: unknown): void {
+    if (this.#error !== undefined || (this.#ended && this.#held.length === 0)) return;
+    this.#error = error;
+    this.#ended = true;
+    this.#release();
+    this.#waiting?.reject(error);
+    this.#waiting = null;
+  }
+
+  // --- for the handler ---
+
+  /** The next part, or null at the end. One reader at a time. */
+  read(): Promise<Uint8Array | null> {
+    if (this.#error !== undefined) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what fail() was given
+      return Promise.reject(this.#error);
+    }
+    const part = this.#parts.shift();
+    if (part !== undefined) {
+      this.#unread -= part.length;
+      this.#refill();
+      return Promise.resolve(part);
+    }
+    const offset = this.#held.shift();
+    const length = this.#held.shift();
+    if (offset !== undefined && length !== undefined) {
+      return Promise.resolve(this.#copy(offset, length));
+    }
+    if (this.#ended) return Promise.resolve(null);
+    if (this.#discarded) return Promise.reject(new RequestOverError());
+    if (this.#waiting !== null) {
+      return Promise.reject(new TypeError("the request body is being read already"));
+    }
+    if (this.#wantsContinue) {
+      this.#wantsContinue = false;
+      this.#lane.push(EntryType.continue, this.#slot, this.#generation, 0, 0);
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+
+  /** Nobody wants the rest: what is held goes back, and the reactor drops what still comes. */
+  discard(): void {
+    if (this.#discarded) return;
+    this.#discarded = true;
+    this.#release();
+    if (this.#ended) return;
+    this.#lane.push(EntryType.bodyDiscard, this.#slot, this.#generation, 0, 0);
+    this.#waiting?.reject(new RequestOverError());
+    this.#waiting = null;
+  }
+
+  #refill(): void {
+    while (this.#held.length > 0 && this.#unread + (this.#held[1] as number) <= UNREAD_MAX) {
+      const offset = this.#held.shift() as number;
+      const length = this.#held.shift() as number;
+      this.#parts.push(this.#copy(offset, length));
+      this.#unread += length;
+    }
+  }
+
+  #copy(offset: number, length: number): Uint8Array {
+    const part = Buffer.allocUnsafeSlow(length);
+    this.#lane.region.bytes.copy(part, 0, offset, offset + length);
+    this.#consume(offset, length);
+    return part;
+  }
+
+  #consume(offset: number, length: number): void {
+    this.#lane.push(EntryType.consumed, this.#slot, this.#generation, offset, length);
+  }
+
+  #release(): void {
+    this.#parts = [];
+    this.#unread = 0;
+    for (let i = 0; i < this.#held.length; i += 2) {
+      this.#consume(this.#held[i] as number, this.#held[i + 1] as number);
+    }
+    this.#held = [];
+  }
+}

@@ -1,0 +1,277 @@
+// The dispatcher: takes entries off the request ring, calls handlers, answers with what they return.
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
+import { answer, answerText, TEXT } from "./answer.js";
+import { HttpError } from "./errors.js";
+import { Exchange } from "./exchange.js";
+import type { Handler, HandlerTable } from "./handler.js";
+import { Lane } from "./lane.js";
+import {
+  AnswerFlag,
+  ContentType,
+  EntryType,
+  ENTRY_ARGUMENT2_WORD,
+  ENTRY_ARGUMENT_WORD,
+  ENTRY_GENERATION_WORD,
+  SlotState,
+  SLOT_HANDLER_WORD,
+  SLOT_METHOD,
+  SLOT_STATE_WORD,
+  SLOT_WORDS,
+} from "./layout.generated.js";
+import type { LogMessage } from "./messages.js";
+import { METHODS } from "./methods.js";
+import { headWord, Region } from "./region.js";
+import { reply } from "./reply.js";
+import { type RequestContext, RequestView } from "./request.js";
+
+// A batch ends after so many handlers or so much time: then the reactor turns, and calls again.
+const BATCH_HANDLERS = 32;
+const BATCH_MS = 0.2;
+const CAUSES_MAX = 8; // that are logged of one error
+const CLOCK_EVERY = 4; // handlers; a look at the clock costs 45 ns
+
+export interface DispatcherOptions {
+  memory: ArrayBuffer;
+  laneOffset: number;
+  /** By Slot.handler. */
+  handlers: readonly HandlerTable[];
+  context: RequestContext;
+  ringStandIn: () => void;
+  log: (entry: Omit<LogMessage, "type">) => void;
+}
+
+export class Dispatcher {
+  readonly #lane: Lane;
+  readonly #words: Int32Array;
+  readonly #bytes: Buffer;
+  readonly #handlers: readonly HandlerTable[];
+  readonly #context: RequestContext;
+  readonly #log: (entry: Omit<LogMessage, "type">) => void;
+  readonly #exchanges: (Exchange | undefined)[] = [];
+
+  constructor(options: DispatcherOptions) {
+    const region = new Region(options.memory);
+    this.#lane = new Lane(region, options.laneOffset, options.ringStandIn);
+    this.#words = region.words;
+    this.#bytes = region.bytes;
+    this.#handlers = options.handlers;
+    this.#context = options.context;
+    this.#log = options.log;
+  }
+
+  /** One batch. Called on the worker's thread whenever the request ring holds entries, or credits came. */
+  dispatch(): void {
+    const lane = this.#lane;
+    if (!lane.active()) return;
+    lane.resume();
+    const words = this.#words;
+    let called = 0;
+    let until = 0;
+    for (let entry = lane.peek(); entry >= 0; entry = lane.peek()) {
+      const head = words[entry] as number;
+      const generation = words[entry + ENTRY_GENERATION_WORD] as number;
+      const argument = words[entry + ENTRY_ARGUMENT_WORD] as number;
+      const argument2 = words[entry + ENTRY_ARGUMENT2_WORD] as number;
+      lane.take();
+      const type = head & 0xff;
+      const slot = head >>> 8;
+      if (type !== EntryType.request) {
+        this.#event(type, slot, generation, argument, argument2);
+        continue;
+      }
+      this.#request(slot, generation);
+      if (++called === 2) {
+        until = performance.now() + BATCH_MS;
+      } else if (called % CLOCK_EVERY === 0) {
+        if (called >= BATCH_HANDLERS || performance.now() >= until) return;
+      }
+    }
+  }
+
+  #request(slot: number, generation: number): void {
+    const base = slot * SLOT_WORDS;
+    const words = this.#words;
+    const state = generation << 8;
+    const seen = Atomics.compareExchange(
+      words,
+      base + SLOT_STATE_WORD,
+      state | SlotState.queued,
+      state | SlotState.started,
+    );
+    if (seen !== (state | SlotState.queued)) {
+      // Abandoned before it began. Another generation: the slot has gone on without this lane.
+      if (seen === (state | SlotState.abandoned)) {
+        this.#lane.push(EntryType.giveBack, slot, generation, 0, 0);
+      }
+      return;
+    }
+    const exchange = (this.#exchanges[slot] ??= this.#exchange(slot));
+    exchange.generation = generation;
+    const view = new RequestView(exchange, this.#context);
+    exchange.view = view;
+    const table = this.#handlers[words[base + SLOT_HANDLER_WORD] as number] as HandlerTable;
+    const handler = table[this.#bytes[base * 4 + SLOT_METHOD] as number];
+    if (handler === undefined) return this.#methodNotAllowed(exchange, table);
+
+    // One context for each request: what a handler enters (AsyncLocalStorage.enterWith) ends with it.
+    const resource = new AsyncResource("PinionRequest", DETACHED);
+    exchange.resource = resource;
+    let result: unknown;
+    let later: boolean;
+    try {
+      result = resource.runInAsyncScope(CALL, undefined, handler, exchange, view);
+      later = isThenable(result); // reads a property of the handler's: it may throw
+    } catch (error) {
+      return this.#failed(exchange, error);
+    }
+    if (typeof result === "string") return answerText(exchange, result, TEXT, null);
+    if (later) {
+      // What only looks like a promise starts its work when it is asked: in its request's context.
+      const promise =
+        result instanceof Promise
+          ? result
+          : exchange.resource.runInAsyncScope(asPromise, undefined, result);
+      promise.then(exchange.resolved, exchange.rejected);
+      return;
+    }
+    this.#resolved(exchange, result);
+  }
+
+  #exchange(slot: number): Exchange {
+    return new Exchange(
+      this.#lane,
+      slot,
+      (exchange, value) => {
+        this.#resolved(exchange, value);
+      },
+      (exchange, error) => {
+        this.#failed(exchange, error);
+      },
+    );
+  }
+
+  #event(
+    type: number,
+    slot: number,
+    generation: number,
+    argument: number,
+    argument2: number,
+  ): void {
+    const exchange = this.#exchanges[slot];
+    const current =
+      exchange !== undefined && exchange.view !== null && exchange.generation === generation;
+    switch (type) {
+      case EntryType.body:
+        if (current) exchange.reader().arrive(argument, argument2);
+        else this.#lane.push(EntryType.consumed, slot, generation, argument, argument2);
+        return;
+      case EntryType.bodyEnd:
+        if (current) exchange.reader().end(argument !== 0);
+        return;
+      case EntryType.writable:
+        if (current) exchange.stream?.left(argument);
+        return;
+      case EntryType.abort:
+        if (current) exchange.abort(argument);
+        return;
+    }
+  }
+
+  #resolved(exchange: Exchange, value: unknown): void {
+    if (exchange.abortReason >= 0 && exchange.abandoned()) return exchange.giveBack();
+    try {
+      answer(exchange, value);
+    } catch (error) {
+      this.#failed(exchange, error);
+    }
+  }
+
+  #failed(exchange: Exchange, error: unknown): void {
+    const { view } = exchange;
+    if (view === null) return;
+    const abandoned = exchange.abandoned();
+    // A handler that stops because its client is gone is no fault.
+    if (abandoned && exchange.abortReason >= 0) return exchange.giveBack();
+    const status = error instanceof HttpError ? error.status : 500;
+    const requestId = view.id;
+    if (status >= 500) {
+      this.#log({
+        level: "error",
+        requestId,
+        method: view.method,
+        path: view.path,
+        route: view.route,
+        message: describe(error),
+      });
+    }
+    if (abandoned) return exchange.giveBack();
+    if (exchange.begun()) {
+      exchange.dropBody();
+      if (!exchange.move(SlotState.streaming, SlotState.answered)) return;
+      this.#lane.push(EntryType.fail, exchange.slot, exchange.generation, 0, 0);
+      return exchange.retire();
+    }
+    const message = error instanceof HttpError ? error.message : "internal server error";
+    const word = headWord(status, ContentType.json, AnswerFlag.last | AnswerFlag.lengthKnown);
+    answerText(exchange, JSON.stringify({ error: message, requestId }), word, null);
+  }
+
+  #methodNotAllowed(exchange: Exchange, table: HandlerTable): void {
+    const allow = METHODS.filter((_, index) => table[index] !== undefined).join(", ");
+    answer(exchange, reply(405, "405 Method Not Allowed\n", { Allow: allow }));
+  }
+}
+
+// No trigger: a request is nobody's consequence but its client's.
+const DETACHED = { triggerAsyncId: 0, requireManualDestroy: false };
+
+function call(handler: Handler, _exchange: Exchange, view: RequestView): unknown {
+  return handler(view);
+}
+
+// Where contexts are frames (Node 24), a resource enters the one that it was made in: what the handler has entered by
+// the time when it returns is kept for its stream, its thenable and its abort listeners.
+function callAndKeep(handler: Handler, exchange: Exchange, view: RequestView): unknown {
+  const result = handler(view);
+  if (typeof result === "object") exchange.resource = new AsyncResource("PinionRequest", DETACHED);
+  return result;
+}
+
+function resourcesKeepWhatIsEntered(): boolean {
+  const storage = new AsyncLocalStorage<boolean>();
+  const resource = new AsyncResource("PinionProbe", DETACHED);
+  resource.runInAsyncScope(() => {
+    storage.enterWith(true);
+  });
+  const kept = resource.runInAsyncScope(() => storage.getStore()) === true;
+  storage.disable();
+  return kept;
+}
+
+const CALL = resourcesKeepWhatIsEntered() ? call : callAndKeep;
+
+async function asPromise(thenable: unknown): Promise<unknown> {
+  return thenable;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === "function"
+  );
+}
+
+// Whatever was thrown: nothing that it does may throw again here, and its causes may go round in a circle.
+function describe(error: unknown, depth = 0): string {
+  try {
+    if (!(error instanceof Error)) return `not an Error was thrown: ${String(error)}`;
+    const cause =
+      error.cause === undefined || depth === CAUSES_MAX
+        ? ""
+        : `\n[cause] ${describe(error.cause, depth + 1)}`;
+    return `${error.stack ?? `${error.name}: ${error.message}`}${cause}`;
+  } catch {
+    return "what was thrown cannot be described: throw an Error";
+  }
+}

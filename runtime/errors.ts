@@ -1,0 +1,61 @@
+// Errors that handlers meet or throw. Codes are stable, messages say what to do.
+
+/** Thrown by a handler: the answer has this status and this message. Any other error is a 500 without details. */
+export class HttpError extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, message: string, options?: { code?: string; cause?: unknown }) {
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
+    if (!Number.isInteger(status) || status < 400 || status > 599) {
+      throw new RangeError(`HttpError: status ${status} is no error status: use 400 to 599`);
+    }
+    this.name = "HttpError";
+    this.status = status;
+    this.code = options?.code ?? `PINION_HTTP_${status}`;
+  }
+}
+
+/** What the client sent cannot be used: a 400 if the handler lets it pass. */
+export class BadRequestError extends HttpError {
+  constructor(message: string, options?: { code?: string; cause?: unknown }) {
+    super(400, message, { code: "PINION_BAD_REQUEST", ...options });
+    this.name = "BadRequestError";
+  }
+}
+
+/** The rest of the request body will never come. */
+export function bodyAborted(): HttpError {
+  return new BadRequestError("the request body broke off before it was complete", {
+    code: "PINION_BODY_ABORTED",
+  });
+}
+
+export class RequestOverError extends Error {
+  readonly code = "PINION_REQUEST_OVER";
+
+  constructor() {
+    super(
+      "the request has been answered or given up: read what is needed of it before the handler returns",
+    );
+    this.name = "RequestOverError";
+  }
+}
+
+const ABORT_REASONS = [
+  { code: "PINION_CLIENT_GONE", message: "the client closed the connection" },
+  { code: "PINION_TIMED_OUT", message: "the handler's time is up, the client got a 504" },
+  { code: "PINION_DRAINING", message: "the server is shutting down" },
+] as const;
+
+/** The `reason` of a request's AbortSignal. */
+export class RequestAbortedError extends Error {
+  readonly code: string;
+
+  constructor(reason: number) {
+    const known = ABORT_REASONS[reason] ?? ABORT_REASONS[0];
+    super(known.message);
+    this.name = "AbortError";
+    this.code = known.code;
+  }
+}

@@ -1,0 +1,159 @@
+// One slot in the worker's hands: what the dispatcher keeps of a request beside shared memory. One object for each slot,
+// used again for each request; nothing outside the runtime ever holds it without a view in between.
+import type { AsyncResource } from "node:async_hooks";
+import { BodyReader } from "./body-reader.js";
+import { RequestAbortedError } from "./errors.js";
+import type { Lane } from "./lane.js";
+import {
+  EntryType,
+  RequestFlag,
+  SlotState,
+  SLOT_BODY_LENGTH_WORD,
+  SLOT_BODY_OFFSET_WORD,
+  SLOT_REQUEST_FLAGS_HALF,
+  SLOT_STATE_WORD,
+  SLOT_WORDS,
+} from "./layout.generated.js";
+import type { RequestView } from "./request.js";
+import type { StreamAnswer } from "./stream-answer.js";
+
+export class Exchange {
+  readonly lane: Lane;
+  readonly slot: number;
+  /** First word of the slot. */
+  readonly base: number;
+  generation = 0;
+  /** The view of the request that is being answered; null: the slot is not this lane's. */
+  view: RequestView<string> | null = null;
+  /** The request's own async context: whatever of the handler runs later is entered through it. */
+  resource: AsyncResource | null = null;
+  controller: AbortController | null = null;
+  body: BodyReader | null = null;
+  stream: StreamAnswer | null = null;
+  /** AbortReason, or -1. */
+  abortReason = -1;
+  /** Called with what a handler's promise settles to; bound once, so that none is made for each request. */
+  readonly resolved: (value: unknown) => void;
+  readonly rejected: (error: unknown) => void;
+
+  constructor(
+    lane: Lane,
+    slot: number,
+    resolved: (exchange: Exchange, value: unknown) => void,
+    rejected: (exchange: Exchange, error: unknown) => void,
+  ) {
+    this.lane = lane;
+    this.slot = slot;
+    this.base = slot * SLOT_WORDS;
+    this.resolved = (value) => resolved(this, value);
+    this.rejected = (error) => rejected(this, error);
+  }
+
+  /** Moves the slot's state, or gives it back: the reactor has given up on the request meanwhile. */
+  move(from: number, to: number): boolean {
+    if (this.tryMove(from, to)) return true;
+    this.giveBack();
+    return false;
+  }
+
+  /** False: the reactor has given up on the request, and abort() is about to be called. */
+  tryMove(from: number, to: number): boolean {
+    const expected = (this.generation << 8) | from;
+    const moved = (this.generation << 8) | to;
+    const { words } = this.lane.region;
+    return (
+      Atomics.compareExchange(words, this.base + SLOT_STATE_WORD, expected, moved) === expected
+    );
+  }
+
+  /** True when the reactor has given up on the request. */
+  abandoned(): boolean {
+    const state = Atomics.load(this.lane.region.words, this.base + SLOT_STATE_WORD);
+    return state === ((this.generation << 8) | SlotState.abandoned);
+  }
+
+  /** True when the head of a streamed answer has been pushed. */
+  begun(): boolean {
+    const state = Atomics.load(this.lane.region.words, this.base + SLOT_STATE_WORD);
+    return state === ((this.generation << 8) | SlotState.streaming);
+  }
+
+  giveBack(): void {
+    this.dropBody();
+    this.lane.push(EntryType.giveBack, this.slot, this.generation, 0, 0);
+    this.retire();
+  }
+
+  /** From here on the slot is the reactor's, and the view an error. */
+  retire(): void {
+    this.view = null;
+    this.resource = null;
+    this.controller = null;
+    this.body = null;
+    this.stream = null;
+    this.abortReason = -1;
+  }
+
+  // --- the request body ---
+
+  requestFlags(): number {
+    return this.lane.region.halves[this.base * 2 + SLOT_REQUEST_FLAGS_HALF] as number;
+  }
+
+  reader(): BodyReader {
+    if (this.body !== null) return this.body;
+    const flags = this.requestFlags();
+    const complete =
+      (flags & RequestFlag.bodyComplete) !== 0 || (flags & RequestFlag.hasBody) === 0;
+    this.body = new BodyReader(
+      this.lane,
+      this.slot,
+      this.generation,
+      this.inlineBody(),
+      complete,
+      (flags & RequestFlag.expectContinue) !== 0,
+    );
+    if (this.abortReason >= 0) this.body.fail(new RequestAbortedError(this.abortReason));
+    return this.body;
+  }
+
+  /** A copy of the part of the body that came with the head. */
+  inlineBody(): Uint8Array<ArrayBuffer> {
+    const { words, bytes } = this.lane.region;
+    const length = words[this.base + SLOT_BODY_LENGTH_WORD] as number;
+    const offset = words[this.base + SLOT_BODY_OFFSET_WORD] as number;
+    const copy = new Uint8Array(length);
+    copy.set(bytes.subarray(offset, offset + length));
+    return copy;
+  }
+
+  /** Before the slot is given back: what is held of the body goes first, and the reactor drops what still comes. */
+  dropBody(): void {
+    if (this.body !== null) {
+      this.body.discard();
+      return;
+    }
+    const flags = this.requestFlags();
+    if ((flags & RequestFlag.hasBody) !== 0 && (flags & RequestFlag.bodyComplete) === 0) {
+      this.lane.push(EntryType.bodyDiscard, this.slot, this.generation, 0, 0);
+    }
+  }
+
+  // --- the client is gone, or the time is up ---
+
+  abort(reason: number): void {
+    if (this.abortReason >= 0) return;
+    this.abortReason = reason;
+    const { controller, body, stream, resource } = this;
+    if (controller !== null || body !== null) {
+      const error = new RequestAbortedError(reason);
+      body?.fail(error);
+      if (controller !== null) {
+        resource?.runInAsyncScope(() => {
+          controller.abort(error);
+        });
+      }
+    }
+    stream?.stop();
+  }
+}

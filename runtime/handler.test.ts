@@ -1,0 +1,53 @@
+import test from "ava";
+import { handlersOf } from "./handler.js";
+import { METHODS } from "./methods.js";
+
+const context = { directory: "/configured" };
+const one = (): string => "one";
+const two = (): string => "two";
+
+function load(
+  module: Record<string, unknown>,
+  options: unknown = {},
+): ReturnType<typeof handlersOf> {
+  return handlersOf(module, "./x.ts", options, context);
+}
+
+test("a default function answers every method", async (t) => {
+  t.deepEqual(
+    await load({ default: one }),
+    METHODS.map(() => one),
+  );
+});
+
+test("functions by method; GET answers HEAD unless HEAD is there", async (t) => {
+  const table = await load({ GET: one, POST: two });
+  t.deepEqual(
+    METHODS.filter((_, index) => table[index] !== undefined),
+    ["GET", "HEAD", "POST"],
+  );
+  t.is(table[METHODS.indexOf("HEAD")], one);
+  const own = await load({ default: { GET: one, HEAD: two } });
+  t.is(own[METHODS.indexOf("HEAD")], two);
+});
+
+test("a factory gets its options and the folder of the configuration", async (t) => {
+  const seen: unknown[] = [];
+  const factory = async (...received: unknown[]): Promise<object> => {
+    seen.push(...received);
+    return { PUT: two };
+  };
+  const table = await load({ factory, default: one }, { file: "x.csv" });
+  t.deepEqual(seen, [{ file: "x.csv" }, context]);
+  t.is(table[METHODS.indexOf("PUT")], two);
+  t.is(table[METHODS.indexOf("GET")], undefined);
+});
+
+test("a module without a handler is refused, and the message says what it exports", async (t) => {
+  await t.throwsAsync(load({}), { message: /x\.ts exports nothing: export a default function/ });
+  await t.throwsAsync(load({ get: one, other: 1 }), { message: /exports get, other/ });
+  await t.throwsAsync(load({ factory: () => "x" }), { message: /factory\(\) has to return/ });
+  await t.throwsAsync(load({ factory: () => Promise.reject(new Error("no file")) }), {
+    message: "no file",
+  });
+});

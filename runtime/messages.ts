@@ -1,0 +1,48 @@
+// What the main thread and a worker tell each other. Requests never pass here: they cross in shared memory.
+import type { ShardHandle } from "./addon.js";
+
+/** A handler module as the configuration names it. */
+export interface HandlerSource {
+  /** For messages: the file as the configuration has it. */
+  name: string;
+  /** file: URL of what is imported: the module itself, or what it was compiled to. */
+  url: string;
+  /** From the configuration, for a factory. */
+  options: unknown;
+}
+
+export interface WorkerData {
+  shard: ShardHandle;
+  lane: number;
+  /** Index: Slot.handler. */
+  handlers: HandlerSource[];
+  /** Patterns by Slot.route; native routes too, so that the numbers agree. */
+  routes: string[];
+  /** Folder of the configuration. */
+  directory: string;
+}
+
+/** The handlers are loaded and the lane is live. */
+export interface ReadyMessage {
+  type: "ready";
+}
+
+/** The worker cannot start: a handler does not load. It ends itself. */
+export interface StartFailedMessage {
+  type: "startFailed";
+  /** Name of the handler that failed, if it was one. */
+  handler: string | null;
+  message: string;
+}
+
+export interface LogMessage {
+  type: "log";
+  level: "error" | "warning";
+  message: string;
+  requestId: string;
+  method: string;
+  path: string;
+  route: string;
+}
+
+export type WorkerMessage = ReadyMessage | StartFailedMessage | LogMessage;

@@ -1,0 +1,289 @@
+// The request as a handler sees it: a lazy view over a slot. A value is copied when it is first read, and stays; the first
+// read of anything after the request has been answered is an error, never another request's bytes.
+import { nanoid } from "nanoid";
+import { BadRequestError, RequestAbortedError, RequestOverError } from "./errors.js";
+import type { Exchange } from "./exchange.js";
+import {
+  ID_BYTES,
+  RequestFlag,
+  SLOT_BODY_LENGTH_WORD,
+  SLOT_BODY_OFFSET_WORD,
+  SLOT_HEAD_LENGTH_WORD,
+  SLOT_HEAD_OFFSET_WORD,
+  SLOT_ID,
+  SLOT_METHOD,
+  SLOT_MINOR_VERSION,
+  SLOT_PATH_LENGTH_HALF,
+  SLOT_PATH_OFFSET_HALF,
+  SLOT_QUERY_LENGTH_HALF,
+  SLOT_QUERY_OFFSET_HALF,
+  SLOT_ROUTE_WORD,
+  SLOT_TARGET_LENGTH_HALF,
+  SLOT_TARGET_OFFSET_HALF,
+} from "./layout.generated.js";
+import { METHODS, type Method } from "./methods.js";
+import { latin1AsUtf8, type Params, readParameters } from "./parameters.js";
+import { RequestFields } from "./request-fields.js";
+
+/** What the views of one lane share. */
+export interface RequestContext {
+  routes: readonly { pattern: string; parameters: readonly string[] }[];
+  remoteAddress(slot: number, generation: number): { address: string; port: number } | null;
+}
+
+export class RequestView<Pattern extends string = string> {
+  readonly #exchange: Exchange;
+  readonly #context: RequestContext;
+  #head: string | undefined = undefined;
+  #params: Params<Pattern> | undefined = undefined;
+  #query: URLSearchParams | undefined = undefined;
+  #headers: RequestFields | undefined = undefined;
+  #id: string | undefined = undefined;
+  #signal: AbortSignal | undefined = undefined;
+  #remote: { address: string; port: number } | null | undefined = undefined;
+  #stream: ReadableStream<Uint8Array> | null | undefined = undefined;
+  #bodyUsed = false;
+
+  /** Made by the dispatcher. */
+  constructor(exchange: Exchange, context: RequestContext) {
+    this.#exchange = exchange;
+    this.#context = context;
+  }
+
+  // The slot, as long as it is this request's.
+  #live(): Exchange {
+    const exchange = this.#exchange;
+    if (exchange.view !== (this as unknown)) throw new RequestOverError();
+    return exchange;
+  }
+
+  /** The head as latin1, for whoever cuts ranges out of it. */
+  head(): string {
+    if (this.#head !== undefined) return this.#head;
+    const exchange = this.#live();
+    const { words, bytes } = exchange.lane.region;
+    const offset = words[exchange.base + SLOT_HEAD_OFFSET_WORD] as number;
+    const length = words[exchange.base + SLOT_HEAD_LENGTH_WORD] as number;
+    this.#head = bytes.toString("latin1", offset, offset + length);
+    return this.#head;
+  }
+
+  #range(offsetHalf: number, lengthHalf: number): string {
+    const exchange = this.#live();
+    const halves = exchange.lane.region.halves;
+    const start = halves[exchange.base * 2 + offsetHalf] as number;
+    return this.head().substring(start, start + (halves[exchange.base * 2 + lengthHalf] as number));
+  }
+
+  get method(): Method {
+    const exchange = this.#live();
+    const index = exchange.lane.region.bytes[exchange.base * 4 + SLOT_METHOD] as number;
+    return METHODS[index] as Method;
+  }
+
+  /** The request target as sent. */
+  get target(): string {
+    return this.#range(SLOT_TARGET_OFFSET_HALF, SLOT_TARGET_LENGTH_HALF);
+  }
+
+  /** The target's path as sent: percent escapes and all. */
+  get path(): string {
+    return this.#range(SLOT_PATH_OFFSET_HALF, SLOT_PATH_LENGTH_HALF);
+  }
+
+  /** The query as sent, without the question mark. */
+  get queryString(): string {
+    return this.#range(SLOT_QUERY_OFFSET_HALF, SLOT_QUERY_LENGTH_HALF);
+  }
+
+  get query(): URLSearchParams {
+    this.#query ??= new URLSearchParams(latin1AsUtf8(this.queryString));
+    return this.#query;
+  }
+
+  /** The pattern's parameters, decoded: numbers for int and float, strings for the others. */
+  get params(): Params<Pattern> {
+    if (this.#params !== undefined) return this.#params;
+    const exchange = this.#live();
+    const names = this.#route(exchange)?.parameters ?? [];
+    const head = names.length > 0 ? this.head() : "";
+    const values = readParameters(exchange.lane.region, exchange.base, names, head);
+    this.#params = values as Params<Pattern>;
+    return this.#params;
+  }
+
+  /** The pattern of the route that was found. */
+  get route(): string {
+    return this.#route(this.#live())?.pattern ?? "";
+  }
+
+  #route(exchange: Exchange): { pattern: string; parameters: readonly string[] } | undefined {
+    return this.#context.routes[
+      exchange.lane.region.words[exchange.base + SLOT_ROUTE_WORD] as number
+    ];
+  }
+
+  get headers(): RequestFields {
+    if (this.#headers === undefined) {
+      const exchange = this.#live();
+      this.#headers = new RequestFields(
+        this as unknown as RequestView<string>,
+        exchange.lane.region,
+        exchange.base,
+      );
+    }
+    return this.#headers;
+  }
+
+  get httpVersion(): "1.0" | "1.1" {
+    const exchange = this.#live();
+    const minor = exchange.lane.region.bytes[exchange.base * 4 + SLOT_MINOR_VERSION];
+    return minor === 0 ? "1.0" : "1.1";
+  }
+
+  /** The client's address; null on a Unix socket, or if its connection is gone. */
+  get remoteAddress(): string | null {
+    return this.#peer()?.address ?? null;
+  }
+
+  get remotePort(): number | null {
+    return this.#peer()?.port ?? null;
+  }
+
+  #peer(): { address: string; port: number } | null {
+    if (this.#remote === undefined) {
+      const exchange = this.#live();
+      this.#remote = this.#context.remoteAddress(exchange.slot, exchange.generation);
+    }
+    return this.#remote;
+  }
+
+  /** Names the request in the logs and in the answer of a 500. */
+  get id(): string {
+    if (this.#id !== undefined) return this.#id;
+    const exchange = this.#live();
+    const start = exchange.base * 4 + SLOT_ID;
+    this.#id =
+      (exchange.requestFlags() & RequestFlag.hasId) !== 0
+        ? exchange.lane.region.bytes.toString("latin1", start, start + ID_BYTES)
+        : nanoid();
+    return this.#id;
+  }
+
+  /** Fires once when the client is gone or the handler's time is up. */
+  get signal(): AbortSignal {
+    if (this.#signal === undefined) {
+      const exchange = this.#live();
+      const controller = new AbortController();
+      exchange.controller = controller;
+      if (exchange.abortReason >= 0) {
+        controller.abort(new RequestAbortedError(exchange.abortReason));
+      }
+      this.#signal = controller.signal;
+    }
+    return this.#signal;
+  }
+
+  // --- body: read once, in one of these ways ---
+
+  get bodyUsed(): boolean {
+    return this.#bodyUsed;
+  }
+
+  #use(): Exchange {
+    const exchange = this.#live();
+    if (this.#bodyUsed) throw new TypeError("the request body has been read already: keep it");
+    this.#bodyUsed = true;
+    return exchange;
+  }
+
+  // Short bodies come whole with the head: nothing to wait for, and one decoding is their only copy.
+  #whole(exchange: Exchange): boolean {
+    return exchange.body === null && (exchange.requestFlags() & RequestFlag.bodyComplete) !== 0;
+  }
+
+  async #collect(exchange: Exchange): Promise<Uint8Array<ArrayBuffer>> {
+    const reader = exchange.reader();
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for (let part = await reader.read(); part !== null; part = await reader.read()) {
+      parts.push(part);
+      length += part.length;
+    }
+    const whole = new Uint8Array(length);
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
+  }
+
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    const exchange = this.#use();
+    return this.#whole(exchange) ? exchange.inlineBody() : this.#collect(exchange);
+  }
+
+  /** The body as UTF-8; what is not valid is replaced by U+FFFD, a byte order mark dropped. */
+  async text(): Promise<string> {
+    const exchange = this.#use();
+    let text: string;
+    if (this.#whole(exchange)) {
+      const { words, bytes } = exchange.lane.region;
+      const offset = words[exchange.base + SLOT_BODY_OFFSET_WORD] as number;
+      const length = words[exchange.base + SLOT_BODY_LENGTH_WORD] as number;
+      text = bytes.toString("utf8", offset, offset + length);
+    } else {
+      const whole = await this.#collect(exchange);
+      text = Buffer.from(whole.buffer).toString("utf8");
+    }
+    return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+  }
+
+  /** The body as JSON; what is not valid is a BadRequestError: a 400 unless the handler catches it. */
+  async json<Value = unknown>(): Promise<Value> {
+    const text = await this.text();
+    try {
+      return JSON.parse(text) as Value;
+    } catch (error) {
+      throw new BadRequestError("the request body is not valid JSON", { cause: error });
+    }
+  }
+
+  /** The body as it comes. Leaving the loop early drops the rest. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    const exchange = this.#use();
+    const reader = exchange.reader();
+    try {
+      for (let part = await reader.read(); part !== null; part = await reader.read()) yield part;
+    } finally {
+      reader.discard();
+    }
+  }
+
+  /** The body as a web stream; null if the request has none. */
+  get body(): ReadableStream<Uint8Array> | null {
+    if (this.#stream !== undefined) return this.#stream;
+    const exchange = this.#live();
+    if ((exchange.requestFlags() & RequestFlag.hasBody) === 0) {
+      this.#stream = null;
+      return null;
+    }
+    this.#use();
+    const reader = exchange.reader();
+    this.#stream = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const part = await reader.read();
+          if (part === null) controller.close();
+          else controller.enqueue(part);
+        },
+        cancel() {
+          reader.discard();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    return this.#stream;
+  }
+}

@@ -1,0 +1,367 @@
+// An answer that is sent as it comes: at most WINDOW_BYTES of it are unsent at a time, so that a slow reader holds up its
+// own handler and nobody's memory.
+import type { AsyncResource } from "node:async_hooks";
+import { answerBytes, writeHead } from "./answer.js";
+import type { Exchange } from "./exchange.js";
+import type { FieldBlock } from "./fields.js";
+import type { Waiter } from "./lane.js";
+import {
+  AnswerFlag,
+  EntryType,
+  HEADROOM_BYTES,
+  RequestFlag,
+  SEGMENT_BYTES,
+  SlotState,
+  SLOT_ANSWER_END_WORD,
+  SLOT_ANSWER_LENGTH_DOUBLE,
+  SLOT_ANSWER_OFFSET_WORD,
+} from "./layout.generated.js";
+import { hasNoBody, type StreamBody } from "./reply.js";
+
+/** Bytes of one answer that are pushed and have not left. */
+export const WINDOW_BYTES = 64 * 1024;
+// What comes within one turn of the event loop, up to this much, is sent together with the head.
+const COLLECT_BYTES = 8 * 1024;
+// Room in front of a part's data for the size line of its chunk, and behind it for its CRLF.
+const PART_BEFORE = 16;
+const PART_AFTER = 2;
+const PART_LEAST = 1024;
+
+export function asBytes(chunk: unknown): Uint8Array {
+  if (typeof chunk === "string") return Buffer.from(chunk);
+  if (chunk instanceof Uint8Array) return chunk;
+  if (ArrayBuffer.isView(chunk)) {
+    return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  }
+  if (chunk instanceof ArrayBuffer || chunk instanceof SharedArrayBuffer) {
+    return new Uint8Array(chunk);
+  }
+  const what = chunk === null ? "null" : typeof chunk;
+  throw new TypeError(`a part of the answer is a ${what}: each has to be a string or bytes`);
+}
+
+type Pull = IteratorResult<unknown> | Promise<IteratorResult<unknown>>;
+interface Source {
+  next(): Pull;
+  return?(): unknown;
+}
+
+export class StreamAnswer implements Waiter {
+  readonly #exchange: Exchange;
+  readonly #resource: AsyncResource | null;
+  readonly #word: number;
+  readonly #fields: FieldBlock | null;
+  readonly #body: StreamBody | null;
+  readonly #length: number; // -1: not known
+  #iterator: Source | null = null;
+  #synchronous = false;
+
+  #queue: Uint8Array[] = [];
+  #queueStart = 0; // bytes of the first that are written
+  #queued = 0;
+  #received = 0;
+  #unsent = 0;
+
+  #headOnly = false;
+  #begun = false;
+  #due = false; // the head has waited long enough
+  #pulling = false;
+  #complete = false; // the source has ended
+  #over = false;
+  #waiting = false; // in the lane's line
+  #resuming = false;
+
+  /** `length`: of the whole body, or -1. `body`: null if it is only measured (HEAD). */
+  constructor(
+    exchange: Exchange,
+    word: number,
+    fields: FieldBlock | null,
+    length: number,
+    body: StreamBody | null,
+  ) {
+    this.#exchange = exchange;
+    this.#resource = exchange.resource;
+    this.#word = word | (length >= 0 ? AnswerFlag.lengthKnown << 24 : 0);
+    this.#fields = fields;
+    this.#length = length;
+    this.#body = body;
+  }
+
+  start(): void {
+    this.#exchange.stream = this;
+    const isHead = (this.#exchange.requestFlags() & RequestFlag.head) !== 0;
+    if (this.#body === null || isHead || hasNoBody(this.#word & 0xffff)) {
+      this.#headOnly = this.#complete = true;
+      this.#discard();
+      return this.#pump();
+    }
+    try {
+      this.#open(this.#body);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#pump();
+    if (this.#begun || this.#over) return;
+    // Whatever comes in this turn joins the head, and an early error can still be a 500.
+    setImmediate(() => {
+      this.#due = true;
+      this.#pump();
+    });
+  }
+
+  #open(body: StreamBody): void {
+    // A Node stream that fails before it is read would otherwise throw where nobody catches.
+    if ("on" in body && typeof body.on === "function") body.on("error", () => undefined);
+    if (Symbol.asyncIterator in body) {
+      this.#iterator = body[Symbol.asyncIterator]();
+    } else {
+      this.#iterator = body[Symbol.iterator]();
+      this.#synchronous = true;
+    }
+  }
+
+  /** `writable`: so many bytes have left. */
+  left(bytes: number): void {
+    this.#unsent = Math.max(0, this.#unsent - bytes);
+    this.#pump();
+  }
+
+  resume(): boolean {
+    this.#waiting = false;
+    this.#resuming = true;
+    this.#pump();
+    this.#resuming = false;
+    return !this.#waiting;
+  }
+
+  /** The reactor has given up on the request. */
+  stop(): void {
+    if (this.#over || !this.#exchange.abandoned()) return;
+    this.#finish();
+    this.#exchange.giveBack();
+  }
+
+  #pump(): void {
+    while (!this.#over && !this.#waiting) {
+      if (!this.#begun) {
+        const ready = this.#due || this.#complete || this.#queued >= COLLECT_BYTES;
+        if (!ready) {
+          if (!this.#pull()) return;
+          continue;
+        }
+        if (this.#complete && this.#answerWhole()) return;
+        if (!this.#begin()) return;
+      }
+      // What costs nothing to wait for is sent in larger parts.
+      const more = this.#synchronous && !this.#complete && this.#queued < COLLECT_BYTES;
+      if (this.#queued > 0 && !more) {
+        if (this.#unsent >= WINDOW_BYTES || !this.#part()) return;
+      } else if (this.#complete) {
+        return this.#end();
+      } else if (!this.#pull()) {
+        return;
+      }
+    }
+  }
+
+  // --- the source ---
+
+  // True: something came at once.
+  #pull(): boolean {
+    if (this.#pulling) return false;
+    let result: Pull;
+    try {
+      result = this.#call(() => (this.#iterator as Source).next());
+      if (this.#synchronous) {
+        this.#take(result as IteratorResult<unknown>);
+        return true;
+      }
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+    this.#pulling = true;
+    Promise.resolve(result).then(
+      (settled) => {
+        this.#pulling = false;
+        if (this.#over) return;
+        try {
+          this.#take(settled);
+        } catch (error) {
+          return this.#fail(error);
+        }
+        this.#pump();
+      },
+      (error: unknown) => {
+        this.#pulling = false;
+        this.#fail(error);
+      },
+    );
+    return false;
+  }
+
+  #take(result: IteratorResult<unknown>): void {
+    if (result.done === true) {
+      this.#complete = true;
+      this.#iterator = null;
+      if (this.#length >= 0 && this.#received < this.#length) throw this.#wrongLength();
+      return;
+    }
+    let chunk = asBytes(result.value);
+    if (chunk.length === 0) return;
+    this.#received += chunk.length;
+    if (this.#length >= 0 && this.#received > this.#length) throw this.#wrongLength();
+    // The source goes on before this is written: it may use its buffer again.
+    const waits = !this.#begun || this.#synchronous;
+    if (waits && typeof result.value !== "string" && chunk.length < COLLECT_BYTES) {
+      chunk = Uint8Array.from(chunk);
+    }
+    this.#queue.push(chunk);
+    this.#queued += chunk.length;
+  }
+
+  #wrongLength(): Error {
+    return new Error(
+      `the answer's stream has ${this.#received} bytes or more, its length was given as ${this.#length}`,
+    );
+  }
+
+  // Code of the handler runs in its request's own async context.
+  #call<Result>(callback: () => Result): Result {
+    return this.#resource === null ? callback() : this.#resource.runInAsyncScope(callback);
+  }
+
+  // Nobody wants the rest: lets the source clean up, and forgets what that brings.
+  #discard(): void {
+    const body = this.#body;
+    const iterator = this.#iterator;
+    this.#iterator = null;
+    try {
+      this.#call(() => {
+        let cleaned: unknown;
+        if (body !== null && "destroy" in body && typeof body.destroy === "function") {
+          if ("on" in body && typeof body.on === "function") body.on("error", () => undefined);
+          body.destroy();
+        } else if (iterator !== null) {
+          cleaned = iterator.return?.();
+        } else if (body !== null && "cancel" in body && !body.locked) {
+          cleaned = body.cancel();
+        }
+        if (cleaned instanceof Promise) cleaned.catch(() => undefined);
+      });
+    } catch {
+      // The answer is over: there is nobody left to tell.
+    }
+  }
+
+  // --- shared memory ---
+
+  // What ended before its head was due needs no chunks.
+  #answerWhole(): boolean {
+    if (this.#headOnly || this.#received !== this.#queued) return false;
+    // Every run has a segment: what fits there cannot come back from there as a stream.
+    const fieldBytes = this.#fields === null ? 0 : this.#fields.bytes;
+    if (HEADROOM_BYTES + this.#queued + fieldBytes > SEGMENT_BYTES) return false;
+    const body = this.#queue.length === 1 ? this.#queue[0] : Buffer.concat(this.#queue);
+    if (body === undefined) return false;
+    this.#over = true;
+    this.#exchange.stream = null;
+    const flags = (AnswerFlag.last | AnswerFlag.lengthKnown) << 24;
+    answerBytes(this.#exchange, body, this.#word | flags, this.#fields);
+    return true;
+  }
+
+  // False: waits, or is over.
+  #begin(): boolean {
+    const { lane, base } = this.#exchange;
+    const { words, doubles } = lane.region;
+    const fieldBytes = this.#fields === null ? 0 : this.#fields.bytes;
+    const least = HEADROOM_BYTES + fieldBytes;
+    let start = words[base + SLOT_ANSWER_OFFSET_WORD] as number;
+    let room = (words[base + SLOT_ANSWER_END_WORD] as number) - start;
+    if (room < least) {
+      if (lane.crowded && !this.#resuming) return this.#wait();
+      start = lane.allocate(least, least + Math.min(this.#queued, COLLECT_BYTES));
+      if (start < 0) return this.#wait();
+      room = lane.allocated;
+    }
+    const at = start + HEADROOM_BYTES;
+    const length = this.#write(at, Math.min(this.#queued, room - least));
+    writeHead(this.#exchange, this.#word, this.#fields, at + length);
+    if (this.#length >= 0) doubles[base / 2 + SLOT_ANSWER_LENGTH_DOUBLE] = this.#length;
+    // Given up meanwhile: the slot goes back when that is told (stop()), else the signal would never fire.
+    if (!this.#exchange.tryMove(SlotState.started, SlotState.streaming)) return false;
+    this.#begun = true;
+    this.#unsent += length;
+    lane.push(EntryType.answer, this.#exchange.slot, this.#exchange.generation, at, length);
+    return true;
+  }
+
+  // False: waits for memory.
+  #part(): boolean {
+    const { lane } = this.#exchange;
+    if (lane.crowded && !this.#resuming) return this.#wait();
+    if (!lane.hasRoomForParts()) return this.#wait();
+    const wanted = Math.min(this.#queued, WINDOW_BYTES - this.#unsent);
+    const around = PART_BEFORE + PART_AFTER;
+    const start = lane.allocate(around + Math.min(wanted, PART_LEAST), around + wanted);
+    if (start < 0) return this.#wait();
+    const length = this.#write(start + PART_BEFORE, lane.allocated - around);
+    this.#unsent += length;
+    const { slot, generation } = this.#exchange;
+    lane.push(EntryType.part, slot, generation, start + PART_BEFORE, length);
+    return true;
+  }
+
+  // Moves bytes from the queue to shared memory.
+  #write(offset: number, length: number): number {
+    const { bytes } = this.#exchange.lane.region;
+    let written = 0;
+    while (written < length) {
+      const first = this.#queue[0] as Uint8Array;
+      const count = Math.min(length - written, first.length - this.#queueStart);
+      bytes.set(first.subarray(this.#queueStart, this.#queueStart + count), offset + written);
+      written += count;
+      this.#queueStart += count;
+      if (this.#queueStart === first.length) {
+        this.#queue.shift();
+        this.#queueStart = 0;
+      }
+    }
+    this.#queued -= length;
+    return length;
+  }
+
+  #wait(): false {
+    this.#waiting = true;
+    // Its place in the line is kept while it is being resumed.
+    if (!this.#resuming) this.#exchange.lane.wait(this);
+    return false;
+  }
+
+  // --- the end ---
+
+  #end(): void {
+    const exchange = this.#exchange;
+    this.#finish();
+    exchange.dropBody();
+    if (!exchange.move(SlotState.streaming, SlotState.answered)) return;
+    exchange.lane.push(EntryType.end, exchange.slot, exchange.generation, 0, 0);
+    exchange.retire();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#over) return;
+    const exchange = this.#exchange;
+    exchange.stream = null;
+    this.#finish();
+    exchange.rejected(error);
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#queue = [];
+    this.#queued = 0;
+    if (!this.#complete) this.#discard();
+  }
+}

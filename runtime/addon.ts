@@ -127,6 +127,8 @@ export interface Addon {
   drained(shard: ShardHandle): boolean;
   /** Closes everything and joins the stand-in. */
   destroyShard(shard: ShardHandle): void;
+  /** Unmaps what starting up has used of Node's own code; returns its bytes. What runs again is mapped again. */
+  dropStartupCode(): number;
 
   // --- worker ---
   /**

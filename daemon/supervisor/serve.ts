@@ -21,6 +21,8 @@ interface RunningShard {
 }
 
 const DRAIN_POLL_MS = 50;
+// Node touches most of its own code only to start: 66 MB resident with one shard, 32 without what serving does not use.
+const STARTUP_OVER_MS = 500;
 const THREADS_END_MS = 5000;
 // An idle daemon uses no CPU: a look every five seconds costs some 50 us.
 const SLOWEST_CHECK_MS = 5000;
@@ -76,7 +78,8 @@ async function serve(addon: Addon, { config, routes }: Plan): Promise<number> {
     const started = Promise.all(shards.map(({ keeper }) => keeper.start()));
     // A signal may come while the handlers are still being loaded.
     const isLive = await Promise.race([started.then(() => true), stop.then(() => false)]);
-    if (isLive)
+    if (isLive) {
+      setTimeout(() => addon.dropStartupCode(), STARTUP_OVER_MS).unref();
       announce(
         addon,
         config,
@@ -85,7 +88,7 @@ async function serve(addon: Addon, { config, routes }: Plan): Promise<number> {
         reason,
         log,
       );
-    else started.catch(() => {});
+    } else started.catch(() => {});
     const signal = await stop;
     clearInterval(checks);
     log.info(`${signal}: draining; again to stop at once`, { drainMs: config.timeouts.drain });

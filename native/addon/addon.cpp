@@ -21,6 +21,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     add("drain", drain);
     add("drained", drained);
     add("destroyShard", destroy_shard);
+    add("dropStartupCode", drop_startup_code);
     // worker
     add("enter", enter);
     add("live", live);

@@ -43,6 +43,7 @@ Napi::Value release_lane(const Napi::CallbackInfo& info);
 Napi::Value drain(const Napi::CallbackInfo& info);
 Napi::Value drained(const Napi::CallbackInfo& info);
 Napi::Value destroy_shard(const Napi::CallbackInfo& info);
+Napi::Value drop_startup_code(const Napi::CallbackInfo& info);
 
 // worker_host.cpp
 Napi::Value enter(const Napi::CallbackInfo& info);

@@ -6,6 +6,7 @@
 #include "base/assert.hpp"
 #include "http/router.hpp"
 #include "io/probe.hpp"
+#include "memory/resident.hpp"
 
 namespace pinion::addon {
 
@@ -126,6 +127,10 @@ Napi::Value destroy_shard(const Napi::CallbackInfo& info) {
     handle.magic = 0;
     delete &handle;
     return info.Env().Undefined();
+}
+
+Napi::Value drop_startup_code(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), double(memory::drop_startup_code()));
 }
 
 }  // namespace pinion::addon

@@ -155,6 +155,9 @@ void probe_kernel(ProbeReport& report) {
     const std::string failure = kernel.open(options);
     add(report, "buffer ring", failure.empty(), "the kernel picks the segment to receive into", failure + needed);
     if (failure.empty()) {
+        const std::string& unrestricted = kernel.unrestricted_because();
+        add(report, "restrictions", unrestricted.empty(), "the ring takes the operations in use, and nothing else",
+            unrestricted + "; the ring takes every operation that the kernel knows");
         const Streams streams = try_streams(kernel);
         add(report, "multishot accept", streams.accept.empty(), "one operation accepts all connections of a listener",
             streams.accept + needed);

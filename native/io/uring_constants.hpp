@@ -8,6 +8,7 @@
 namespace pinion::io::uring {
 
 // io_uring_params.flags
+inline constexpr std::uint32_t SETUP_DISABLED = 1u << 6;      // 5.10: takes nothing before REGISTER_ENABLE
 inline constexpr std::uint32_t SETUP_SUBMIT_ALL = 1u << 7;    // 5.18: a bad entry does not hold up those behind it
 inline constexpr std::uint32_t SETUP_COOP_TASKRUN = 1u << 8;  // 5.19: no interrupt to run task work
 inline constexpr std::uint32_t SETUP_TASKRUN_FLAG = 1u << 9;  // 5.19: says in SQ flags that task work waits
@@ -30,6 +31,8 @@ inline constexpr std::uint32_t CQE_MORE = 1u << 1;
 inline constexpr std::uint32_t CQE_BUFFER_SHIFT = 16;
 
 // io_uring_register
+inline constexpr unsigned REGISTER_RESTRICTIONS = 11;  // 5.10
+inline constexpr unsigned REGISTER_ENABLE = 12;        // 5.10
 inline constexpr unsigned REGISTER_BUFFER_RING = 22;  // 5.19
 inline constexpr unsigned REGISTER_SYNC_CANCEL = 24;  // 6.0
 inline constexpr std::uint32_t CANCEL_ALL = 1u << 0;  // 5.19
@@ -54,6 +57,16 @@ struct BufferRingRegistration {
     std::uint64_t reserved[3];
 };
 static_assert(sizeof(BufferRingRegistration) == 40);
+
+// What a ring may still be asked for once it is enabled. `value`: a register opcode, an operation, or a set of flags.
+enum class RestrictionKind : std::uint16_t { register_operation = 0, operation = 1, flags_allowed = 2 };
+struct Restriction {
+    RestrictionKind kind;
+    std::uint8_t value;
+    std::uint8_t reserved8 = 0;
+    std::uint32_t reserved[3] = {};
+};
+static_assert(sizeof(Restriction) == 16);
 
 struct SyncCancel {
     std::uint64_t user_data;

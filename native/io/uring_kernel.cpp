@@ -23,6 +23,10 @@ namespace {
 // that very window, is seen after this time at the latest.
 constexpr std::int64_t WAIT_SLICE_US = 100'000;
 
+// All that this class queues.
+constexpr std::uint8_t OPERATIONS[] = {IORING_OP_ACCEPT, IORING_OP_RECV,         IORING_OP_SEND, IORING_OP_SENDMSG,
+                                       IORING_OP_CLOSE,  IORING_OP_ASYNC_CANCEL, IORING_OP_READ, IORING_OP_NOP};
+
 int register_with(int ring, unsigned opcode, const void* argument, unsigned count) {
     const int result = int(syscall(__NR_io_uring_register, ring, opcode, argument, count));
     return result < 0 ? -errno : result;
@@ -40,8 +44,17 @@ std::string UringKernel::open(const KernelOptions& options) {
         return "io_uring: the number of lent segments must be a power of two, at most 32,768";
     arena_ = options.arena;
     segment_bytes_ = options.segment_bytes;
-    std::string failure = map_ring(options);
+    unrestricted_because_.clear();
+    const std::string failure = try_open(options, true);
+    if (failure.empty()) return {};
+    unrestricted_because_ = failure;
+    return try_open(options, false);
+}
+
+std::string UringKernel::try_open(const KernelOptions& options, bool restricted) {
+    std::string failure = map_ring(options, restricted);
     if (failure.empty()) failure = register_buffers(options);
+    if (failure.empty() && restricted) failure = restrict_and_enable();
     if (failure.empty()) {
         // Blocking: a read of a non-blocking eventfd would not wait in the ring.
         doorbell_ = eventfd(0, EFD_CLOEXEC);
@@ -51,7 +64,7 @@ std::string UringKernel::open(const KernelOptions& options) {
     return failure;
 }
 
-std::string UringKernel::map_ring(const KernelOptions& options) {
+std::string UringKernel::map_ring(const KernelOptions& options, bool restricted) {
     // Each connection may have a receive, a send and a cancel under way; beyond that the kernel keeps the overflow.
     const std::uint64_t completions =
         std::max<std::uint64_t>({std::uint64_t{options.lent_max} + options.connections, options.queue_depth * 2u, 256});
@@ -61,7 +74,7 @@ std::string UringKernel::map_ring(const KernelOptions& options) {
          {uring::SETUP_SUBMIT_ALL | uring::SETUP_COOP_TASKRUN | uring::SETUP_TASKRUN_FLAG, uring::SETUP_SUBMIT_ALL,
           0u}) {
         parameters = {};
-        parameters.flags = IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | optional;
+        parameters.flags = IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | optional | (restricted ? uring::SETUP_DISABLED : 0);
         parameters.cq_entries = std::uint32_t(std::min<std::uint64_t>(completions, 65536));
         result = io_uring_queue_init_params(std::clamp(options.queue_depth, 8u, 32768u), &ring_, &parameters);
         if (result != -EINVAL) break;
@@ -103,6 +116,21 @@ std::string UringKernel::register_buffers(const KernelOptions& options) {
     registration.group = BUFFER_GROUP;
     const int result = register_with(ring_.ring_fd, uring::REGISTER_BUFFER_RING, &registration, 1);
     return result < 0 ? uring::explain("io_uring_register of the buffer ring", -result) : std::string{};
+}
+
+// From here on the ring takes what this class asks for, and nothing else: no open, no connect, no further memory.
+// The kernel refuses all else with -EACCES, whoever has come to write into the queue (io_uring_register(2)).
+std::string UringKernel::restrict_and_enable() {
+    using Kind = uring::RestrictionKind;
+    std::vector<uring::Restriction> allowed;
+    for (const std::uint8_t operation : OPERATIONS) allowed.push_back({Kind::operation, operation});
+    allowed.push_back({Kind::flags_allowed, std::uint8_t(IOSQE_BUFFER_SELECT | cancel_flags_)});
+    allowed.push_back({Kind::register_operation, uring::REGISTER_ENABLE});
+    allowed.push_back({Kind::register_operation, uring::REGISTER_SYNC_CANCEL});
+    int result = register_with(ring_.ring_fd, uring::REGISTER_RESTRICTIONS, allowed.data(), unsigned(allowed.size()));
+    if (result < 0) return uring::explain("io_uring_register of the restrictions", -result);
+    result = register_with(ring_.ring_fd, uring::REGISTER_ENABLE, nullptr, 0);
+    return result < 0 ? uring::explain("io_uring_register to enable the ring", -result) : std::string{};
 }
 
 void UringKernel::close_all() {

@@ -164,6 +164,8 @@ public:
 
     // For the log and for doctor: which of the optional set-up flags are active.
     std::uint32_t setup_flags() const { return ring_.flags; }
+    // Empty: the ring takes only the operations in use. Else why it could not be restricted to them.
+    const std::string& unrestricted_because() const { return unrestricted_because_; }
 
 private:
     static constexpr std::uint16_t BUFFER_GROUP = 0;
@@ -220,8 +222,10 @@ private:
     bool keep_rare(Completion& completion);
     void flush();
     int enter(std::uint32_t to_submit, std::uint32_t min_complete, std::uint32_t flags);
-    std::string map_ring(const KernelOptions& options);
+    std::string try_open(const KernelOptions& options, bool restricted);
+    std::string map_ring(const KernelOptions& options, bool restricted);
     std::string register_buffers(const KernelOptions& options);
+    std::string restrict_and_enable();
 
     // Submission side, completion side, buffers: pointers into the mapped rings.
     std::uint32_t* sq_head_ = nullptr;
@@ -251,6 +255,7 @@ private:
     std::vector<Completion> failed_shutdowns_;
     std::size_t buffer_ring_bytes_ = 0;
     io_uring ring_{};
+    std::string unrestricted_because_;
 
     int doorbell_ = -1;
     std::uint64_t doorbell_value_ = 0;  // the kernel reads the eventfd into it

@@ -139,6 +139,7 @@ function answerFromCredits(
   if (!lane.crowded && write()) return;
   const waiter: Waiter = {
     resume() {
+      if (exchange.detached) return true;
       if (!exchange.abandoned()) return write();
       exchange.giveBack();
       return true;

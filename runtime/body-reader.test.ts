@@ -172,6 +172,7 @@ test("the end of the client is the end of the reading", async (t) => {
   reactor.turn();
   reactor.abandon(slot);
   await reactor.run();
+  await new Promise(setImmediate);
   t.is((caught as { code: string }).code, "PINION_CLIENT_GONE");
   t.is(reactor.slots[slot]?.log.at(-1), "giveBack");
   t.is(reactor.consumed.length, 1);

@@ -122,18 +122,55 @@ test("an entry whose slot has gone on without this lane is ignored", (t) => {
   t.deepEqual(reactor.slots[slot]?.log, []);
 });
 
-test("an answer that comes after its request was abandoned is dropped, the slot given back once", async (t) => {
-  let settle: (value: string) => void = () => undefined;
-  const reactor = FakeReactor.with(() => new Promise<string>((resolve) => (settle = resolve)));
-  const slot = reactor.request();
+test("an abandoned slot is given back at once; what its handler answers later is dropped", async (t) => {
+  const settle: ((value: string) => void)[] = [];
+  const reactor = FakeReactor.with((request) =>
+    request.path === "/slow" ? new Promise<string>((resolve) => settle.push(resolve)) : "quick",
+  );
+  const slot = reactor.request({ target: "/slow" });
   reactor.turn();
   reactor.abandon(slot, 1);
   reactor.turn();
-  t.deepEqual(reactor.slots[slot]?.log, []);
-  settle("late");
-  await reactor.run();
   t.deepEqual(reactor.slots[slot]?.log, ["giveBack"]);
   t.is(reactor.slots[slot]?.answer, null);
+  // The slot's next request is nobody else's.
+  t.is(reactor.request({ target: "/slow" }), slot);
+  reactor.turn();
+  settle[0]?.("late");
+  await new Promise(setImmediate);
+  reactor.turn();
+  t.is(reactor.slots[slot]?.answer, null);
+  settle[1]?.("in time");
+  await reactor.run();
+  t.is(bodyText(reactor.answer(slot)), "in time");
+});
+
+test("a handler whose request was abandoned still reads it, from a copy", async (t) => {
+  let go: () => void = () => undefined;
+  let seen: unknown = undefined;
+  const reactor = FakeReactor.with(async (request) => {
+    if (request.path !== "/first") return "";
+    const { headers } = request;
+    await new Promise<void>((resolve) => (go = resolve));
+    seen = [request.method, request.path, headers.get("x-name"), request.query.get("q")];
+    t.is((await t.throwsAsync(request.text())).name, "AbortError");
+    return "";
+  });
+  const slot = reactor.request({
+    method: "POST",
+    target: "/first?q=1",
+    fields: [["X-Name", "first"]],
+    body: "the body",
+    more: true,
+  });
+  reactor.turn();
+  reactor.abandon(slot);
+  reactor.turn();
+  t.is(reactor.request({ target: "/another?q=2", fields: [["X-Name", "other"]] }), slot);
+  await reactor.run();
+  go();
+  await new Promise(setImmediate);
+  t.deepEqual(seen, ["POST", "/first", "first", "1"]);
 });
 
 test("an abandonment that is not yet known on this side is found by the compare-and-swap", (t) => {

@@ -172,12 +172,21 @@ export class Dispatcher {
         if (current) exchange.stream?.left(argument);
         return;
       case EntryType.abort:
-        if (current) exchange.abort(argument);
+        if (current) this.#abort(exchange, argument);
         return;
     }
   }
 
+  // The slot does not wait for the handler: it may never settle.
+  #abort(exchange: Exchange, reason: number): void {
+    exchange.abort(reason);
+    if (exchange.view === null) return;
+    exchange.detach();
+    this.#exchanges[exchange.slot] = undefined;
+  }
+
   #resolved(exchange: Exchange, value: unknown): void {
+    if (exchange.detached) return;
     if (exchange.abortReason >= 0 && exchange.abandoned()) return exchange.giveBack();
     try {
       answer(exchange, value);
@@ -188,7 +197,7 @@ export class Dispatcher {
 
   #failed(exchange: Exchange, error: unknown): void {
     const { view } = exchange;
-    if (view === null) return;
+    if (view === null || exchange.detached) return;
     const abandoned = exchange.abandoned();
     // A handler that stops because its client is gone is no fault.
     if (abandoned && exchange.abortReason >= 0) return exchange.giveBack();

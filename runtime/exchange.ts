@@ -10,18 +10,23 @@ import {
   SlotState,
   SLOT_BODY_LENGTH_WORD,
   SLOT_BODY_OFFSET_WORD,
+  SLOT_BYTES,
+  SLOT_HEAD_LENGTH_WORD,
+  SLOT_HEAD_OFFSET_WORD,
   SLOT_REQUEST_FLAGS_HALF,
   SLOT_STATE_WORD,
   SLOT_WORDS,
 } from "./layout.generated.js";
+import { Region } from "./region.js";
 import type { RequestView } from "./request.js";
 import type { StreamAnswer } from "./stream-answer.js";
 
 export class Exchange {
   readonly lane: Lane;
   readonly slot: number;
-  /** First word of the slot. */
-  readonly base: number;
+  /** Where the slot lies, and its first word there. */
+  region: Region;
+  base: number;
   generation = 0;
   /** The view of the request that is being answered; null: the slot is not this lane's. */
   view: RequestView<string> | null = null;
@@ -32,6 +37,8 @@ export class Exchange {
   stream: StreamAnswer | null = null;
   /** AbortReason, or -1. */
   abortReason = -1;
+  /** The slot has been given back while the handler goes on. */
+  detached = false;
   /** Called with what a handler's promise settles to; bound once, so that none is made for each request. */
   readonly resolved: (value: unknown) => void;
   readonly rejected: (error: unknown) => void;
@@ -44,6 +51,7 @@ export class Exchange {
   ) {
     this.lane = lane;
     this.slot = slot;
+    this.region = lane.region;
     this.base = slot * SLOT_WORDS;
     this.resolved = (value) => resolved(this, value);
     this.rejected = (error) => rejected(this, error);
@@ -60,7 +68,7 @@ export class Exchange {
   tryMove(from: number, to: number): boolean {
     const expected = (this.generation << 8) | from;
     const moved = (this.generation << 8) | to;
-    const { words } = this.lane.region;
+    const { words } = this.region;
     return (
       Atomics.compareExchange(words, this.base + SLOT_STATE_WORD, expected, moved) === expected
     );
@@ -68,13 +76,13 @@ export class Exchange {
 
   /** True when the reactor has given up on the request. */
   abandoned(): boolean {
-    const state = Atomics.load(this.lane.region.words, this.base + SLOT_STATE_WORD);
+    const state = Atomics.load(this.region.words, this.base + SLOT_STATE_WORD);
     return state === ((this.generation << 8) | SlotState.abandoned);
   }
 
   /** True when the head of a streamed answer has been pushed. */
   begun(): boolean {
-    const state = Atomics.load(this.lane.region.words, this.base + SLOT_STATE_WORD);
+    const state = Atomics.load(this.region.words, this.base + SLOT_STATE_WORD);
     return state === ((this.generation << 8) | SlotState.streaming);
   }
 
@@ -94,10 +102,34 @@ export class Exchange {
     this.abortReason = -1;
   }
 
+  /**
+   * Gives the slot back although the handler goes on, after abort(): one that never settles must not keep it. What the
+   * handler reads of its request comes from a copy from now on; what it returns is dropped. Not used again.
+   */
+  detach(): void {
+    const { words, bytes } = this.region;
+    const head = words[this.base + SLOT_HEAD_OFFSET_WORD] as number;
+    const body = words[this.base + SLOT_BODY_OFFSET_WORD] as number;
+    const bodyLength = words[this.base + SLOT_BODY_LENGTH_WORD] as number;
+    const headEnd = head + (words[this.base + SLOT_HEAD_LENGTH_WORD] as number);
+    const end = bodyLength > 0 ? body + bodyLength : headEnd;
+    const size = SLOT_BYTES + end - head;
+    const copy = Buffer.from(new ArrayBuffer((size + 7) & -8));
+    bytes.copy(copy, 0, this.base * 4, this.base * 4 + SLOT_BYTES);
+    bytes.copy(copy, SLOT_BYTES, head, end);
+    this.dropBody();
+    this.lane.push(EntryType.giveBack, this.slot, this.generation, 0, 0);
+    this.detached = true;
+    this.region = new Region(copy.buffer);
+    this.base = 0;
+    this.region.words[SLOT_HEAD_OFFSET_WORD] = SLOT_BYTES;
+    this.region.words[SLOT_BODY_OFFSET_WORD] = SLOT_BYTES + (bodyLength > 0 ? body - head : 0);
+  }
+
   // --- the request body ---
 
   requestFlags(): number {
-    return this.lane.region.halves[this.base * 2 + SLOT_REQUEST_FLAGS_HALF] as number;
+    return this.region.halves[this.base * 2 + SLOT_REQUEST_FLAGS_HALF] as number;
   }
 
   reader(): BodyReader {
@@ -119,7 +151,7 @@ export class Exchange {
 
   /** A copy of the part of the body that came with the head. */
   inlineBody(): Uint8Array<ArrayBuffer> {
-    const { words, bytes } = this.lane.region;
+    const { words, bytes } = this.region;
     const length = words[this.base + SLOT_BODY_LENGTH_WORD] as number;
     const offset = words[this.base + SLOT_BODY_OFFSET_WORD] as number;
     const copy = new Uint8Array(length);

@@ -1,4 +1,6 @@
 // The field lines of a request, looked up in the slot's table without building a map of them.
+import { RequestOverError } from "./errors.js";
+import type { Exchange } from "./exchange.js";
 import {
   FIELD_LINE_BYTES,
   FIELD_LINE_NAME_LENGTH_HALF,
@@ -10,7 +12,6 @@ import {
   SLOT_HEAD_OFFSET_WORD,
 } from "./layout.generated.js";
 import type { RequestView } from "./request.js";
-import type { Region } from "./region.js";
 
 const HALVES_PER_LINE = FIELD_LINE_BYTES / 2;
 
@@ -22,19 +23,23 @@ const LOWER = Uint8Array.from({ length: 256 }, (_, byte) =>
 /** Field lines by name, without regard to case. Values are latin1, as RFC 9110 §5.5 has them. */
 export class RequestFields implements Iterable<[string, string]> {
   readonly #request: RequestView<string>;
-  readonly #region: Region;
-  readonly #base: number;
+  readonly #exchange: Exchange;
 
-  /** Made by the request: use `request.headers`. `base` is the slot's first word. */
-  constructor(request: RequestView<string>, region: Region, base: number) {
+  /** Made by the request: use `request.headers`. */
+  constructor(request: RequestView<string>, exchange: Exchange) {
     this.#request = request;
-    this.#region = region;
-    this.#base = base;
+    this.#exchange = exchange;
+  }
+
+  // The request's head; throws once the slot is another's, whose table says nothing about this one.
+  #head(): string {
+    if (this.#exchange.view !== this.#request) throw new RequestOverError();
+    return this.#request.head();
   }
 
   /** The field's value, or null. Several lines are one value, joined by ", " (Cookie: by "; "). */
   get(name: string): string | null {
-    const head = this.#request.head();
+    const head = this.#head();
     const first = this.#find(name, 0);
     if (first < 0) return null;
     let value = this.#value(head, first);
@@ -46,7 +51,7 @@ export class RequestFields implements Iterable<[string, string]> {
 
   /** The values of all lines of that name, in order. */
   getAll(name: string): string[] {
-    const head = this.#request.head();
+    const head = this.#head();
     const values: string[] = [];
     for (let i = this.#find(name, 0); i >= 0; i = this.#find(name, i + 1)) {
       values.push(this.#value(head, i));
@@ -55,13 +60,13 @@ export class RequestFields implements Iterable<[string, string]> {
   }
 
   has(name: string): boolean {
-    this.#request.head();
+    this.#head();
     return this.#find(name, 0) >= 0;
   }
 
   /** All lines in the order in which they came, names in lower case. */
   *entries(): Generator<[string, string], void, undefined> {
-    const head = this.#request.head();
+    const head = this.#head();
     const count = this.#count();
     const lines: [string, string][] = [];
     for (let i = 0; i < count; i++) {
@@ -78,15 +83,15 @@ export class RequestFields implements Iterable<[string, string]> {
   }
 
   #half(index: number): number {
-    return this.#region.halves[index] as number;
+    return this.#exchange.region.halves[index] as number;
   }
 
   #count(): number {
-    return this.#half(this.#base * 2 + SLOT_FIELD_COUNT_HALF);
+    return this.#half(this.#exchange.base * 2 + SLOT_FIELD_COUNT_HALF);
   }
 
   #line(index: number): number {
-    return this.#base * 2 + SLOT_FIELDS / 2 + index * HALVES_PER_LINE;
+    return this.#exchange.base * 2 + SLOT_FIELDS / 2 + index * HALVES_PER_LINE;
   }
 
   #value(head: string, index: number): string {
@@ -98,8 +103,10 @@ export class RequestFields implements Iterable<[string, string]> {
   // Lengths first: they tell most lines apart without looking at a byte.
   #find(name: string, from: number): number {
     const length = name.length;
-    const bytes = this.#region.bytes;
-    const headOffset = this.#region.words[this.#base + SLOT_HEAD_OFFSET_WORD] as number;
+    const bytes = this.#exchange.region.bytes;
+    const headOffset = this.#exchange.region.words[
+      this.#exchange.base + SLOT_HEAD_OFFSET_WORD
+    ] as number;
     const count = this.#count();
     for (let i = from; i < count; i++) {
       const line = this.#line(i);

@@ -61,7 +61,7 @@ export class RequestView<Pattern extends string = string> {
   head(): string {
     if (this.#head !== undefined) return this.#head;
     const exchange = this.#live();
-    const { words, bytes } = exchange.lane.region;
+    const { words, bytes } = exchange.region;
     const offset = words[exchange.base + SLOT_HEAD_OFFSET_WORD] as number;
     const length = words[exchange.base + SLOT_HEAD_LENGTH_WORD] as number;
     this.#head = bytes.toString("latin1", offset, offset + length);
@@ -70,14 +70,14 @@ export class RequestView<Pattern extends string = string> {
 
   #range(offsetHalf: number, lengthHalf: number): string {
     const exchange = this.#live();
-    const halves = exchange.lane.region.halves;
+    const halves = exchange.region.halves;
     const start = halves[exchange.base * 2 + offsetHalf] as number;
     return this.head().substring(start, start + (halves[exchange.base * 2 + lengthHalf] as number));
   }
 
   get method(): Method {
     const exchange = this.#live();
-    const index = exchange.lane.region.bytes[exchange.base * 4 + SLOT_METHOD] as number;
+    const index = exchange.region.bytes[exchange.base * 4 + SLOT_METHOD] as number;
     return METHODS[index] as Method;
   }
 
@@ -107,7 +107,7 @@ export class RequestView<Pattern extends string = string> {
     const exchange = this.#live();
     const names = this.#route(exchange)?.parameters ?? [];
     const head = names.length > 0 ? this.head() : "";
-    const values = readParameters(exchange.lane.region, exchange.base, names, head);
+    const values = readParameters(exchange.region, exchange.base, names, head);
     this.#params = values as Params<Pattern>;
     return this.#params;
   }
@@ -118,26 +118,19 @@ export class RequestView<Pattern extends string = string> {
   }
 
   #route(exchange: Exchange): { pattern: string; parameters: readonly string[] } | undefined {
-    return this.#context.routes[
-      exchange.lane.region.words[exchange.base + SLOT_ROUTE_WORD] as number
-    ];
+    return this.#context.routes[exchange.region.words[exchange.base + SLOT_ROUTE_WORD] as number];
   }
 
   get headers(): RequestFields {
     if (this.#headers === undefined) {
-      const exchange = this.#live();
-      this.#headers = new RequestFields(
-        this as unknown as RequestView<string>,
-        exchange.lane.region,
-        exchange.base,
-      );
+      this.#headers = new RequestFields(this as unknown as RequestView<string>, this.#live());
     }
     return this.#headers;
   }
 
   get httpVersion(): "1.0" | "1.1" {
     const exchange = this.#live();
-    const minor = exchange.lane.region.bytes[exchange.base * 4 + SLOT_MINOR_VERSION];
+    const minor = exchange.region.bytes[exchange.base * 4 + SLOT_MINOR_VERSION];
     return minor === 0 ? "1.0" : "1.1";
   }
 
@@ -165,7 +158,7 @@ export class RequestView<Pattern extends string = string> {
     const start = exchange.base * 4 + SLOT_ID;
     this.#id =
       (exchange.requestFlags() & RequestFlag.hasId) !== 0
-        ? exchange.lane.region.bytes.toString("latin1", start, start + ID_BYTES)
+        ? exchange.region.bytes.toString("latin1", start, start + ID_BYTES)
         : nanoid();
     return this.#id;
   }
@@ -229,7 +222,7 @@ export class RequestView<Pattern extends string = string> {
     const exchange = this.#use();
     let text: string;
     if (this.#whole(exchange)) {
-      const { words, bytes } = exchange.lane.region;
+      const { words, bytes } = exchange.region;
       const offset = words[exchange.base + SLOT_BODY_OFFSET_WORD] as number;
       const length = words[exchange.base + SLOT_BODY_LENGTH_WORD] as number;
       text = bytes.toString("utf8", offset, offset + length);

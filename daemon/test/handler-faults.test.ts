@@ -266,6 +266,19 @@ test("a handler that never answers gets its signal, and its client a 504", async
   t.is(reason, "PINION_TIMED_OUT");
 });
 
+test("handlers that never answer do not use up the slots", async (t) => {
+  const daemon = await startDaemon(t, {
+    config: LATE_CONFIG.replace("slots: 64, queue: 64", "slots: 8, queue: 8"),
+    files: LATE,
+  });
+  for (let round = 0; round < 3; round++) {
+    const stuck = Array.from({ length: 6 }, () => fetchRaw(daemon.port, get("/never")));
+    for (const answer of await Promise.all(stuck)) t.is(answer.status, 504);
+  }
+  t.is((await fetchRaw(daemon.port, get("/reason"))).status, 200);
+  t.is((await shardStatus(daemon)).started, 0);
+});
+
 test("a request that is kept and read after its answer is an error, never another request's bytes", async (t) => {
   const daemon = await startDaemon(t, {
     files: {

@@ -33,10 +33,10 @@ inline constexpr std::uint32_t CQE_BUFFER_SHIFT = 16;
 // io_uring_register
 inline constexpr unsigned REGISTER_RESTRICTIONS = 11;  // 5.10
 inline constexpr unsigned REGISTER_ENABLE = 12;        // 5.10
-inline constexpr unsigned REGISTER_BUFFER_RING = 22;  // 5.19
-inline constexpr unsigned REGISTER_SYNC_CANCEL = 24;  // 6.0
-inline constexpr std::uint32_t CANCEL_ALL = 1u << 0;  // 5.19
-inline constexpr std::uint32_t CANCEL_ANY = 1u << 2;  // 5.19
+inline constexpr unsigned REGISTER_BUFFER_RING = 22;   // 5.19
+inline constexpr unsigned REGISTER_SYNC_CANCEL = 24;   // 6.0
+inline constexpr std::uint32_t CANCEL_ALL = 1u << 0;   // 5.19
+inline constexpr std::uint32_t CANCEL_ANY = 1u << 2;   // 5.19
 
 // One entry of a provided-buffer ring. The ring's tail lies where the first entry's last field is.
 struct Buffer {

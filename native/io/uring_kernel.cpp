@@ -74,7 +74,8 @@ std::string UringKernel::map_ring(const KernelOptions& options, bool restricted)
          {uring::SETUP_SUBMIT_ALL | uring::SETUP_COOP_TASKRUN | uring::SETUP_TASKRUN_FLAG, uring::SETUP_SUBMIT_ALL,
           0u}) {
         parameters = {};
-        parameters.flags = IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | optional | (restricted ? uring::SETUP_DISABLED : 0);
+        parameters.flags =
+            IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | optional | (restricted ? uring::SETUP_DISABLED : 0);
         parameters.cq_entries = std::uint32_t(std::min<std::uint64_t>(completions, 65536));
         result = io_uring_queue_init_params(std::clamp(options.queue_depth, 8u, 32768u), &ring_, &parameters);
         if (result != -EINVAL) break;

@@ -12,6 +12,7 @@
 
 #include <cerrno>
 
+#include "io/uring_constants.hpp"
 #include "io/uring_errors.hpp"
 #include "io/uring_kernel.hpp"
 #include "test/check.hpp"
@@ -98,6 +99,46 @@ TEST("io: probe: names seccomp where a profile forbids io_uring") {
     CHECK(probe_under_seccomp(EPERM, __NR_io_uring_setup, "seccomp"));
     CHECK(probe_under_seccomp(ENOSYS, __NR_io_uring_setup, "no io_uring"));
     if (io::probe().uring) CHECK(probe_under_seccomp(EPERM, __NR_io_uring_register, "buffer ring"));
+}
+
+// Refuses one opcode of io_uring_register, as a narrow seccomp profile could. Exit status of `child`; 2: no filter.
+template <class Child>
+int without_register_opcode(unsigned opcode, unsigned error, Child&& child) {
+    const pid_t process = fork();
+    if (process == 0) {
+        sock_filter filter[] = {
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_register, 0, 3),
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[1])),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, opcode, 0, 1),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        const sock_fprog program{6, filter};
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(2);
+        if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) _exit(2);
+        _exit(child() ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(process, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST("io: probe: a ring that cannot be restricted serves all the same, and says so") {
+    if (!io::probe().uring) return CHECK(!io::probe().why.empty());
+    const auto says_so = [] {
+        const io::ProbeReport report = io::probe();
+        for (const io::FeatureReport& each : report.features) {
+            if (each.name != "restrictions") continue;
+            return report.uring && !each.active && contains(each.detail, "seccomp") &&
+                   contains(each.detail, "every operation");
+        }
+        return false;
+    };
+    for (const unsigned opcode : {io::uring::REGISTER_RESTRICTIONS, io::uring::REGISTER_ENABLE}) {
+        const int status = without_register_opcode(opcode, EPERM, says_so);
+        CHECK(status == 0 || status == 2);
+    }
 }
 
 TEST("io: probe: options that io_uring cannot serve are refused with the reason") {

@@ -53,7 +53,12 @@ export interface ShardOptions {
     /** Bytes that one connection may hold of the arena. */
     connectionBytes: number;
     pipeline: number;
+    /** Of one client address; 0: no limit. addressRate: requests per second. */
+    addressConnections: number;
+    addressRate: number;
   };
+  /** A request is refused while the oldest has waited for targetMs, in a queue that was not empty for intervalMs. */
+  admission: { targetMs: number; intervalMs: number };
   timeouts: {
     headMs: number;
     bodyMs: number;

@@ -18,6 +18,7 @@ import {
   LANE_CREDIT_TAIL_WORD,
   LANE_LANE_STATE_WORD,
   LANE_REQUEST_CAPACITY_WORD,
+  LANE_STREAM_WINDOW_WORD,
   LANE_REQUEST_HEAD_WORD,
   LANE_REQUEST_RING_WORD,
   LANE_REQUEST_TAIL_WORD,
@@ -71,6 +72,8 @@ import { parameterNames } from "./parameters.js";
 
 const PART_BEFORE = 16;
 const PART_AFTER = 2;
+/** Lane.streamWindow, as the reactor has it while memory is plenty. */
+export const WINDOW_BYTES = 64 * 1024;
 
 export interface FakeOptions {
   slots?: number;
@@ -170,6 +173,7 @@ export class FakeReactor {
     };
     set(LANE_LANE_STATE_WORD, LaneState.live);
     set(LANE_REQUEST_CAPACITY_WORD, ringEntries);
+    set(LANE_STREAM_WINDOW_WORD, WINDOW_BYTES);
     set(LANE_RESPONSE_CAPACITY_WORD, ringEntries);
     set(LANE_CREDIT_CAPACITY_WORD, credits);
     set(LANE_REQUEST_RING_WORD, this.laneOffset + LANE_BYTES);

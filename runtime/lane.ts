@@ -21,6 +21,7 @@ import {
   LANE_RESPONSE_RING_WORD,
   LANE_RESPONSE_TAIL_WORD,
   LANE_STAND_IN_ASLEEP_WORD,
+  LANE_STREAM_WINDOW_WORD,
   SEGMENT_BYTES,
 } from "./layout.generated.js";
 import type { Region } from "./region.js";
@@ -85,6 +86,11 @@ export class Lane {
   active(): boolean {
     const state = Atomics.load(this.#words, this.#lane + LANE_LANE_STATE_WORD);
     return state !== LaneState.quarantined && state !== LaneState.dead;
+  }
+
+  /** Bytes of one streamed answer that may be pushed and not have left: less as the arena fills. */
+  streamWindow(): number {
+    return this.#words[this.#lane + LANE_STREAM_WINDOW_WORD] as number;
   }
 
   // --- request ring ---

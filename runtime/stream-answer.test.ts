@@ -2,10 +2,9 @@ import test from "ava";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { PassThrough, Readable } from "node:stream";
 import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
-import { bodyText, FakeReactor } from "./fake-reactor.test.support.js";
+import { bodyText, FakeReactor, WINDOW_BYTES } from "./fake-reactor.test.support.js";
 import { AnswerFlag, ContentType, SlotState } from "./layout.generated.js";
 import { type Body, type Chunk, reply } from "./reply.js";
-import { WINDOW_BYTES } from "./stream-answer.js";
 
 async function* later(...chunks: Chunk[]): AsyncGenerator<Chunk> {
   for (const chunk of chunks) {

@@ -1,5 +1,5 @@
-// An answer that is sent as it comes: at most WINDOW_BYTES of it are unsent at a time, so that a slow reader holds up its
-// own handler and nobody's memory.
+// An answer that is sent as it comes: at most Lane.streamWindow() bytes of it are unsent at a time, so that a slow reader
+// holds up its own handler and nobody's memory.
 import type { AsyncResource } from "node:async_hooks";
 import { answerBytes, writeHead } from "./answer.js";
 import type { Exchange } from "./exchange.js";
@@ -18,8 +18,6 @@ import {
 } from "./layout.generated.js";
 import { hasNoBody, type StreamBody } from "./reply.js";
 
-/** Bytes of one answer that are pushed and have not left. */
-export const WINDOW_BYTES = 64 * 1024;
 // What comes within one turn of the event loop, up to this much, is sent together with the head.
 const COLLECT_BYTES = 8 * 1024;
 // Room in front of a part's data for the size line of its chunk, and behind it for its CRLF.
@@ -155,7 +153,7 @@ export class StreamAnswer implements Waiter {
       // What costs nothing to wait for is sent in larger parts.
       const more = this.#synchronous && !this.#complete && this.#queued < COLLECT_BYTES;
       if (this.#queued > 0 && !more) {
-        if (this.#unsent >= WINDOW_BYTES || !this.#part()) return;
+        if (!this.#part()) return;
       } else if (this.#complete) {
         return this.#end();
       } else if (!this.#pull()) {
@@ -297,12 +295,14 @@ export class StreamAnswer implements Waiter {
     return true;
   }
 
-  // False: waits for memory.
+  // False: waits, for what is unsent to leave or for memory.
   #part(): boolean {
     const { lane } = this.#exchange;
+    const window = lane.streamWindow() - this.#unsent;
+    if (window <= 0) return false;
     if (lane.crowded && !this.#resuming) return this.#wait();
     if (!lane.hasRoomForParts()) return this.#wait();
-    const wanted = Math.min(this.#queued, WINDOW_BYTES - this.#unsent);
+    const wanted = Math.min(this.#queued, window);
     const around = PART_BEFORE + PART_AFTER;
     const start = lane.allocate(around + Math.min(wanted, PART_LEAST), around + wanted);
     if (start < 0) return this.#wait();

@@ -120,7 +120,7 @@ function checkLimits({ limits }: ConfigFile, { document }: CheckContext): Proble
     Math.max(2 * limits.connection, 16 * SEGMENT_BYTES),
     "two connections (limits.connection) and 16 segments must fit into it",
   );
-  atLeast("slots", limits.queue, "limits.queue waits in them");
+  atLeast("slots", limits.queue ?? 0, "limits.queue waits in them");
   return problems;
 }
 

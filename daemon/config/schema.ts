@@ -209,8 +209,8 @@ export const schema = {
           type: "integer",
           minimum: 1,
           maximum: 65536,
-          default: 1024,
-          description: "Requests of one shard that wait for their handler to be called (503).",
+          description:
+            "Requests of one shard that wait for their handler to be called (503); left out: `limits.slots`.",
         },
         arena: size(
           "Memory of one shard for requests and answers, touched only as it is used.",
@@ -231,6 +231,22 @@ export const schema = {
           default: 64,
           description: "Requests of one connection that are read ahead of their answers.",
         },
+        addressConnections: {
+          type: "integer",
+          minimum: 0,
+          maximum: 1_000_000,
+          default: 0,
+          description:
+            "Open connections of one client address (IPv6: of one /64) and one shard; further ones are closed. 0: no limit.",
+        },
+        addressRate: {
+          type: "integer",
+          minimum: 0,
+          maximum: 1_000_000,
+          default: 0,
+          description:
+            "Requests a second of one client address (IPv6: of one /64) and one shard; it may be one second ahead (429). 0: no limit.",
+        },
         heap: withoutDefault(
           size(
             "JavaScript heap of one worker; left out: Node's own default.",
@@ -238,6 +254,24 @@ export const schema = {
             8 * MIB,
             64 * GIB,
           ),
+        ),
+      },
+    },
+    admission: {
+      type: "object",
+      additionalProperties: false,
+      default: {},
+      description:
+        "When requests for handlers are refused because too many wait (503 with Retry-After).",
+      properties: {
+        target: duration(
+          "In a standing queue, new requests are refused while the oldest has waited so long. 0: never.",
+          "100ms",
+          0,
+        ),
+        interval: duration(
+          "A queue that has not been empty for so long is a standing one; a shorter burst may wait.",
+          "1s",
         ),
       },
     },

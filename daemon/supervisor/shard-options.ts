@@ -10,7 +10,7 @@ export function shardOptions(
   routes: NativeRoute[],
   shard: { cpu: number; count: number; connections: number; listeners: ShardOptions["listeners"] },
 ): ShardOptions {
-  const { limits, timeouts, http, log } = config;
+  const { limits, timeouts, admission, http, log } = config;
   return {
     cpu: shard.cpu,
     io: config.io,
@@ -23,11 +23,15 @@ export function shardOptions(
       fields: limits.fields,
       bodyBytes: limits.body,
       slots: limits.slots,
-      queue: limits.queue,
+      queue: limits.queue ?? limits.slots,
       arenaBytes: limits.arena,
       connectionBytes: limits.connection,
       pipeline: limits.pipeline,
+      // A client's connections are spread over the shards by the kernel's hash: each shard counts its own.
+      addressConnections: limits.addressConnections,
+      addressRate: limits.addressRate,
     },
+    admission: { targetMs: admission.target, intervalMs: admission.interval },
     timeouts: {
       headMs: timeouts.head,
       bodyMs: timeouts.body,

@@ -67,6 +67,12 @@ shard::Settings settings_from(Napi::Object options) {
     settings.limits.arena_bytes = uint(limits, "arenaBytes") & ~4095u;
     settings.limits.connection_bytes = uint(limits, "connectionBytes");
     settings.limits.pipeline = uint(limits, "pipeline");
+    settings.limits.address_connections = uint(limits, "addressConnections");
+    settings.limits.address_rate = uint(limits, "addressRate");
+
+    const auto admission = options.Get("admission").As<Napi::Object>();
+    settings.admission.target_ms = uint(admission, "targetMs");
+    settings.admission.interval_ms = uint(admission, "intervalMs");
 
     const auto timeouts = options.Get("timeouts").As<Napi::Object>();
     settings.timeouts.head = uint(timeouts, "headMs");

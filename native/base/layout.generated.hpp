@@ -224,6 +224,7 @@ struct Lane {
     std::uint32_t request_ring;
     std::uint32_t response_ring;
     std::uint32_t credit_ring;
+    std::uint32_t stream_window;
     alignas(64) std::uint32_t request_tail;
     alignas(64) std::uint32_t request_head;
     alignas(64) std::uint32_t response_tail;
@@ -243,6 +244,7 @@ static_assert(offsetof(Lane, credit_capacity) == 12);
 static_assert(offsetof(Lane, request_ring) == 16);
 static_assert(offsetof(Lane, response_ring) == 20);
 static_assert(offsetof(Lane, credit_ring) == 24);
+static_assert(offsetof(Lane, stream_window) == 28);
 static_assert(offsetof(Lane, request_tail) == 64);
 static_assert(offsetof(Lane, request_head) == 128);
 static_assert(offsetof(Lane, response_tail) == 192);

@@ -12,6 +12,7 @@
 #include <ctime>
 
 #include "io/faults.hpp"
+#include "io/listener.hpp"
 
 namespace pinion::io {
 
@@ -130,6 +131,12 @@ void EpollKernel::accept(int listener, Token token, bool stream) {
     descriptor.reader = {token, stream ? Reading::accept_stream : Reading::accept, nullptr, 0};
     armed_of(token).accept = listener;
     if (descriptor.readable) queue_read(listener, descriptor);
+}
+
+Socket EpollKernel::accept_waiting(int listener) {
+    const Socket accepted = io::accept_waiting(listener);
+    if (accepted >= 0) forget(accepted);
+    return accepted;
 }
 
 void EpollKernel::arm_writer(int fd, const Writer& writer) {

@@ -30,6 +30,7 @@ public:
     void close_all();
 
     void accept(int listener, Token token, bool stream);
+    Socket accept_waiting(int listener);
     void receive(Socket socket, Token token, bool stream) {
         arm_reader(socket, {token, stream ? Reading::stream : Reading::segment, nullptr, 0});
     }

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
+#include <utility>
 
 namespace pinion::io {
 
@@ -330,10 +332,10 @@ bool SimulatedKernel::step(InFlight& operation) {
         if (operation.vectors != nullptr &&
             std::memcmp(operation.vectors, operation.ranges.data(), operation.ranges.size() * sizeof(iovec)) != 0)
             violated("vectors that changed before their send completed", operation.token);
-        for (std::size_t n = 0; n < operation.sums.size(); ++n)
+        for (std::size_t n = 0; simulation.arena_is_private && n < operation.sums.size(); ++n)
             if (sum(operation.ranges[n]) != operation.sums[n])
                 violated("bytes that changed before their send completed", operation.token);
-        if (operation.kind == Kind::receive_into &&
+        if (simulation.arena_is_private && operation.kind == Kind::receive_into &&
             !poisoned(static_cast<std::byte*>(operation.ranges[0].iov_base), operation.ranges[0].iov_len))
             violated("memory of a receive_into that was written to", operation.token);
     }
@@ -360,7 +362,10 @@ bool SimulatedKernel::stream_goes_on(const InFlight& operation) {
 }
 
 bool SimulatedKernel::step_accept(InFlight& operation) {
-    if (chance(simulation.accept_fails)) return complete(operation, -EMFILE);
+    if (chance(simulation.accept_fails)) {
+        constexpr int ERRORS[] = {EMFILE, EMFILE, ENFILE, ENOMEM, ENOBUFS, ECONNABORTED, ECANCELED};
+        return complete(operation, -ERRORS[below(std::size(ERRORS))]);
+    }
     std::deque<ClientId>& backlog = backlogs_[operation.socket];
     const ClientId client = backlog.front();
     backlog.pop_front();
@@ -380,6 +385,7 @@ bool SimulatedKernel::inbound_failed(Peer& peer, const InFlight& operation) {
         return complete(operation, -ECONNRESET);
     }
     if (peer.inbound.empty()) return complete(operation, 0);
+    if (chance(simulation.out_of_memory)) return complete(operation, -ENOMEM);
     return false;
 }
 
@@ -408,7 +414,8 @@ bool SimulatedKernel::step_receive_into(InFlight& operation) {
 bool SimulatedKernel::step_send(InFlight& operation) {
     Peer* peer = peer_of(operation.socket);
     if (peer == nullptr) return complete(operation, -EBADF);
-    if (chance(simulation.send_fails)) return complete(operation, -ECANCELED);
+    if (chance(simulation.send_fails)) return complete(operation, chance(128) ? -ECANCELED : -EFAULT);
+    if (chance(simulation.out_of_memory)) return complete(operation, chance(128) ? -ENOMEM : -ENOBUFS);
     if (peer->outbound_ended) return complete(operation, -EPIPE);
     if (peer->reset) {
         const bool first = !peer->reset_seen;
@@ -423,7 +430,8 @@ bool SimulatedKernel::step_send(InFlight& operation) {
         peer->inbound.clear();
         return complete(operation, std::int32_t(bytes.size()));
     }
-    const std::size_t length = portion(std::min(bytes.size(), simulation.send_room - peer->outbound.size()));
+    std::size_t length = portion(std::min(bytes.size(), simulation.send_room - peer->outbound.size()));
+    if (simulation.next_send != 0) length = std::min(length, std::exchange(simulation.next_send, 0));
     peer->outbound.append(bytes, 0, length);
     return complete(operation, std::int32_t(length));
 }
@@ -463,7 +471,8 @@ std::uint32_t SimulatedKernel::take_segment() {
     const std::uint32_t segment = published_[place];
     published_[place] = published_.back();
     published_.pop_back();
-    if (!poisoned(options_.arena + std::size_t{segment} * options_.segment_bytes, options_.segment_bytes))
+    if (simulation.arena_is_private &&
+        !poisoned(options_.arena + std::size_t{segment} * options_.segment_bytes, options_.segment_bytes))
         violated("a lent segment that was written to", segment);
     return segment;
 }

@@ -29,6 +29,7 @@
 #include <sys/ioctl.h>
 
 #include "io/kernel.hpp"
+#include "io/listener.hpp"
 #include "io/uring_constants.hpp"
 
 namespace pinion::io {
@@ -51,6 +52,8 @@ public:
         entry->accept_flags = SOCK_CLOEXEC;
         entry->ioprio = stream ? uring::ACCEPT_MULTISHOT : std::uint16_t{0};
     }
+
+    Socket accept_waiting(int listener) { return io::accept_waiting(listener); }
 
     void receive(Socket socket, Token token, bool stream) {
         io_uring_sqe* entry = next_entry(IORING_OP_RECV, socket, token);

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "shard/region.hpp"
+#include "shard/table.hpp"
 
 namespace pinion::shard {
 
@@ -38,7 +39,7 @@ public:
         shared_->request_ring = region.offset_of(requests_);
         shared_->response_ring = region.offset_of(responses_);
         shared_->credit_ring = region.offset_of(credits_);
-        request_tail_ = published_tail_ = seen_head_ = waiting_ = credit_tail_ = 0;
+        request_tail_ = published_tail_ = seen_head_ = waiting_ = credit_tail_ = window_ = 0;
         response_head_.store(0, std::memory_order_relaxed);
         runs.clear();
     }
@@ -62,6 +63,13 @@ public:
     }
     // Requests on the ring that the worker has not taken, as of the last request_space().
     std::uint32_t waiting() const { return waiting_; }
+    // The slot of the oldest of them; NONE: none waits.
+    std::uint32_t oldest_request() {
+        if (waiting_ == 0 || request_space() == 0 || waiting_ == 0) return NONE;
+        std::uint32_t count = seen_head_;
+        while (count != request_tail_ && !is_request(requests_[count & mask_])) ++count;
+        return count == request_tail_ ? NONE : requests_[count & mask_].head >> 8;
+    }
     void push(EntryType type, std::uint32_t slot, std::uint32_t generation, std::uint32_t argument = 0,
               std::uint32_t argument2 = 0) {
         waiting_ += type == EntryType::request;
@@ -84,6 +92,13 @@ public:
     }
     const layout::Entry& request_at(std::uint32_t count) const { return requests_[count & mask_]; }
     std::uint32_t request_tail() const { return request_tail_; }
+
+    // Bytes of one streamed answer that may be unsent.
+    void set_window(std::uint32_t bytes) {
+        if (window_ == bytes) return;
+        window_ = bytes;
+        store_release(shared_->stream_window, bytes);
+    }
 
     // --- response ring (consumer) ---
     bool has_responses() const {
@@ -153,6 +168,7 @@ private:
     std::uint32_t seen_head_ = 0;  // requests before it are not counted in waiting_
     std::uint32_t waiting_ = 0;
     std::uint32_t credit_tail_ = 0;
+    std::uint32_t window_ = 0;
     // Written with the baton; has_responses() is asked without it.
     std::atomic<std::uint32_t> response_head_{0};
     std::atomic<LaneState> state_{LaneState::empty};

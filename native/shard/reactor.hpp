@@ -1,13 +1,20 @@
 // The reactor: the state machine of one shard. It is not a thread: it advances by turns, run by whoever holds the
-// baton.
-// Nothing in here blocks, waits or locks.
+// baton. Nothing in here blocks, waits or locks.
 //
 // The members are declared here; their bodies stand in the order in which a request meets them:
-//   reactor_accept.hpp   connections come and go, time-outs
-//   reactor_input.hpp    receive, segments, heads, bodies
-//   reactor_request.hpp  routes, native answers, refusals
-//   reactor_lanes.hpp    what crosses to the workers and back
-//   reactor_output.hpp   answers in order, sends
+//   reactor_turn.hpp        one turn
+//   reactor_accept.hpp      listeners, new connections
+//   reactor_connection.hpp  the life of a connection, its time-outs
+//   reactor_receive.hpp     what has been received
+//   reactor_waiting.hpp     who waits for a segment, a slot, room
+//   reactor_input.hpp       heads
+//   reactor_body.hpp        bodies
+//   reactor_admission.hpp   which requests are taken, and how much of the arena one may hold
+//   reactor_request.hpp     routes, native answers, refusals
+//   reactor_lanes.hpp       what crosses to the workers and back
+//   reactor_answers.hpp     what the workers answer
+//   reactor_lane_life.hpp   lanes come and go
+//   reactor_output.hpp      answers in order, sends
 #pragma once
 
 #include <deque>
@@ -20,6 +27,7 @@
 #include "http/router.hpp"
 #include "io/kernel.hpp"
 #include "shard/access_log.hpp"
+#include "shard/address_table.hpp"
 #include "shard/lane.hpp"
 #include "shard/records.hpp"
 #include "shard/region.hpp"
@@ -81,7 +89,6 @@ public:
 
     Region& region() { return region_; }
     LaneEnd& lane(std::uint32_t index) { return lanes_[index]; }
-    bool output_full(const Connection& connection) const { return connection.output_bytes >= OUTPUT_HIGH_WATER; }
     std::uint32_t live_lane() const { return live_; }
     const Settings& settings() const { return settings_; }
     const Counters& counters() const { return counters_; }
@@ -99,20 +106,25 @@ private:
     using Token = io::Token;
     using Operation = io::Operation;
 
-    // --- reactor_accept.hpp ---
+    // --- reactor_turn.hpp ---
     void read_clock();
     void finish_turn();
-    void log_access(Connection& connection, const Exchange& exchange);
-    int peer_address(Connection& connection);
+    void settle_marked();
+    void lend_segments();
     // Each holds 18 bytes of the arena at least, but for what stands between bodies; the table is touched as it is
     // used.
     std::uint32_t most_parts() const { return settings_.limits.arena_bytes / 16 + settings_.limits.connections * 2; }
-    void settle_marked();
-    void lend_segments();
+
+    // --- reactor_accept.hpp ---
     void arm_accept(std::uint32_t listener);
     void accepted(const io::Completion& completion);
+    bool begin_connection(io::Socket socket, std::uint32_t listener);
+    void accept_waiting(std::uint32_t listener);
     void stop_accepting();
     void close_listener(std::uint32_t listener);
+    int peer_address(Connection& connection);
+
+    // --- reactor_connection.hpp ---
     Connection* find(Token token);
     Token token_of(const Connection& connection, Operation operation) const;
     std::uint32_t index_of(const Connection& connection) const { return std::uint32_t(&connection - &connections_[0]); }
@@ -127,7 +139,7 @@ private:
     std::uint64_t deadline_of(const Connection& connection) const;
     void expired(std::uint32_t index);
 
-    // --- reactor_input.hpp ---
+    // --- reactor_receive.hpp ---
     void received(const io::Completion& completion);
     void received_into(Connection& connection, std::int32_t result);
     void stream_ended(Connection& connection);
@@ -136,38 +148,66 @@ private:
     bool receive_run(Connection& connection, std::uint32_t most_segments);
     bool receive_from_reserve(Connection& connection);
     void pause_receive(Connection& connection);
+    void keep_run(Connection& connection, std::uint32_t run, std::uint32_t bytes, std::uint32_t length);
+    void append_input(Connection& connection, std::uint32_t segment, std::uint32_t length);
+    void drop_front(Connection& connection);
+    void drop_input(Connection& connection);
+
+    // --- reactor_waiting.hpp ---
+    void wait_on(WaitList& list, Connection& connection, Wait what, bool ahead = false);
+    Connection& next_of(WaitList& list);
+    void wait_for_segment(Connection& connection);
+    void serve_starved();
+    void wait_for_slot(Connection& connection, bool of_lane);
+    void slot_came_back();
+    void wait_for_room(Connection& connection);
+    void room_came_back();
+
+    // --- reactor_input.hpp ---
     void read_input(Connection& connection);
     bool read_proxy_header(Connection& connection, SegmentRecord& piece);
     bool read_head(Connection& connection, SegmentRecord& piece, std::uint32_t segment);
     bool read_head_block(Connection& connection, SegmentRecord& piece);
     bool save_partial_head(Connection& connection, const char* bytes, std::uint32_t length);
     void drop_head_block(Connection& connection);
-    bool read_body(Connection& connection, char* bytes, std::uint32_t length, std::uint32_t& consumed);
-    std::uint32_t handler_timeout(const Exchange& exchange) const;
-    void body_complete(Connection& connection, Exchange& exchange);
-    void drop_front(Connection& connection);
-    void drop_input(Connection& connection);
-    void wait_for_segment(Connection& connection);
-    void wait_for_slot(Connection& connection);
-    void slot_came_back();
-    void wait_for_room(Connection& connection);
-    void room_came_back();
-    void body_broke_off(Connection& connection);
-    void keep_run(Connection& connection, std::uint32_t run, std::uint32_t bytes, std::uint32_t length);
-    void append_input(Connection& connection, std::uint32_t segment, std::uint32_t length);
-    bool input_full(const Connection& c) const {
-        return c.input_segments * layout::SEGMENT_BYTES >= settings_.limits.connection_bytes;
-    }
-    static bool waits(const Connection& c) { return c.waits_segment || c.waits_slot || c.waits_room; }
-    void stop_reading(Connection& connection, Exchange& exchange);
     http::HeadLimits head_limits() const;
+
+    // --- reactor_body.hpp ---
+    bool read_body(Connection& connection, char* bytes, std::uint32_t length, std::uint32_t& consumed);
+    void body_complete(Connection& connection, Exchange& exchange);
+    void body_broke_off(Connection& connection);
+    void stop_reading(Connection& connection, Exchange& exchange);
+    bool body_room(const Exchange& exchange);
+    void push_body(Exchange& exchange, std::uint32_t offset, std::uint32_t length);
+    void push_body_end(Exchange& exchange, bool broken);
+    void take_consumed(LaneEnd& lane, const layout::Entry& entry);
+    void count_body_part(std::uint32_t offset, std::uint32_t length, std::uint32_t lane, int change);
+    bool has_body_part(std::uint32_t lane, std::uint32_t offset, std::uint32_t length);
+
+    // --- reactor_admission.hpp ---
+    void observe_queue();
+    double oldest_waiting_ns();
+    bool may_begin(const http::Head& head, const char* base, std::uint32_t slot);
+    bool has_lane_slot() const;
+    bool admit_address(Connection& connection);
+    bool admit_rate(Connection& connection);
+    std::uint32_t share() const;
+    bool input_full(const Connection& connection) const;
+    bool output_full(const Connection& connection) const;
+    bool body_full(const Exchange& exchange) const;
+    bool room_behind() const;
 
     // --- reactor_request.hpp ---
     std::uint32_t begin_exchange(Connection& connection);
+    Exchange& unlink_first(Connection& connection);
     void begin_request(Connection& connection, std::uint32_t index, const http::Head& head, char* base, Hold hold,
                        SegmentRecord& piece);
+    void begin_body(Connection& connection, std::uint32_t index, const http::Head& head, char* base, Hold hold,
+                    SegmentRecord& piece);
+    void answer_without_route(Exchange& exchange, const http::Match& match, const http::Head& head,
+                              std::string_view path);
     void fill_slot(std::uint32_t index, const http::Head& head, const char* base, const http::Match& match);
-    void enqueue(Exchange& exchange, std::uint32_t index);
+    std::uint32_t handler_timeout(const Exchange& exchange) const;
     void answer_natively(Exchange& exchange, std::uint16_t status, std::string_view fields, std::string_view body,
                          layout::ContentType type = layout::ContentType::text_plain);
     void answer_status(Exchange& exchange, std::uint16_t status, bool close = false);
@@ -177,50 +217,56 @@ private:
     std::uint32_t index_of(const Exchange& exchange) const { return std::uint32_t(&exchange - &exchanges_[0]); }
 
     // --- reactor_lanes.hpp ---
+    LaneEnd* live();
+    void push(std::uint32_t lane, EntryType type, const Exchange& exchange, std::uint32_t argument = 0);
+    void push_deferred();
+    void enqueue(Exchange& exchange, std::uint32_t index);
+    void serve_backlog();
+    bool abandon(Exchange& exchange, layout::AbortReason reason);
     void read_lanes();
     void read_entry(LaneEnd& lane, const layout::Entry& entry);
+    void given_back(LaneEnd& lane, Exchange& exchange);
+    bool claim_range(LaneEnd& lane, std::uint32_t begin, std::uint32_t end);
+    void drop_run(CreditRun& run, std::uint32_t until_segment);
+    void break_lane(LaneEnd& lane, const char* what);
+    void grant_credits(LaneEnd& lane);
+
+    // --- reactor_answers.hpp ---
     void take_answer(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
     void take_part(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
     void take_end(LaneEnd& lane, Exchange& exchange);
     void take_fail(LaneEnd& lane, Exchange& exchange);
     void break_off(LaneEnd& lane, Exchange& exchange, bool last);
-    void take_consumed(LaneEnd& lane, const layout::Entry& entry);
-    bool claim_range(LaneEnd& lane, std::uint32_t begin, std::uint32_t end);
-    void drop_run(CreditRun& run, std::uint32_t until_segment);
-    void given_back(LaneEnd& lane, Exchange& exchange);
-    void break_lane(LaneEnd& lane, const char* what);
-    void grant_credits(LaneEnd& lane);
-    bool abandon(Exchange& exchange, layout::AbortReason reason);
-    void push(std::uint32_t lane, EntryType type, const Exchange& exchange, std::uint32_t argument = 0);
-    void push_deferred();
-    void push_body(Exchange& exchange, std::uint32_t offset, std::uint32_t length);
-    bool body_room(const Exchange& exchange);
-    bool has_body_part(std::uint32_t lane, std::uint32_t offset, std::uint32_t length);
-    void count_body_part(std::uint32_t offset, std::uint32_t length, std::uint32_t lane, int change);
+
+    // --- reactor_lane_life.hpp ---
     void requeue(LaneEnd& lane);
-    void push_body_end(Exchange& exchange, bool broken);
-    void serve_backlog();
-    LaneEnd* live();
 
     // --- reactor_output.hpp ---
     void add_part(Exchange& exchange, const char* data, std::uint32_t length, Hold hold,
                   std::uint32_t stream_bytes = 0);
     void advance_order(Connection& connection);
+    void drop_later(Connection& connection);
     void send_output(Connection& connection);
     void sent(Connection& connection, std::int32_t result);
+    void stream_left(const Part& part);
     void drop_part(std::uint32_t index);
     void drop_parts(std::uint32_t first);
     void give_hold(Hold hold);
-    void stream_left(const Part& part);
+    void log_access(Connection& connection, const Exchange& exchange);
 
     static constexpr std::uint32_t BATCH = 128;
     static constexpr std::uint32_t LENT_START = 64;
     static constexpr std::uint32_t LENT_MAX = 1024;
     static constexpr std::uint32_t LARGE_BODY_BYTES = 64 * 1024;
     static constexpr std::uint32_t RUN_SEGMENTS = 16;
-    static constexpr std::uint32_t BODY_HELD_MAX = 128 * 1024;      // of one request, unread by its handler
-    static constexpr std::uint32_t DISCARD_MAX = 256 * 1024;        // of a body that nobody wants; beyond: close
-    static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;  // unsent: no further request is read
+    static constexpr std::uint32_t BODY_HELD_MAX = 128 * 1024;       // of one request, unread by its handler
+    static constexpr std::uint32_t DISCARD_MAX = 256 * 1024;         // of a body that nobody wants; beyond: close
+    static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;   // unsent: no further request is read
+    static constexpr std::uint32_t STREAM_WINDOW_BYTES = 64 * 1024;  // unsent of one streamed answer
+    static constexpr std::uint32_t STREAM_WINDOW_LEAST = 1024;
+    static constexpr std::uint32_t SHARE = 16;           // one may hold that part of what is free
+    static constexpr std::uint32_t BEHIND_SEGMENTS = 4;  // that an answer behind another may hold
+    static constexpr std::uint32_t NATIVE_SLOTS = 16;    // that part of the slots is kept from handlers
     static constexpr std::uint32_t LINGER_BYTES = 256 * 1024;
     static constexpr std::uint32_t LINGER_MS = 2000;
     static constexpr std::uint32_t ACCEPT_RETRY_MS = 100;
@@ -254,10 +300,11 @@ private:
     std::uint32_t run_segments_ = RUN_SEGMENTS;
     std::uint32_t run_target_max_ = 2;
     std::uint32_t dirty_ = NONE;
-    // First in, first out: connections that met ENOBUFS, and those that need a slot.
-    std::uint32_t starved_first_ = NONE, starved_last_ = NONE;
-    std::uint32_t slotless_first_ = NONE, slotless_last_ = NONE;
-    std::uint32_t roomless_first_ = NONE, roomless_last_ = NONE;
+    WaitList starved_, slotless_, laneless_, roomless_;
+    std::uint32_t behind_ = 0;  // requests in flight that are not the first of their connection
+    AddressTable clients_;
+    std::uint64_t queue_empty_ms_ = 0;  // when no request was last seen waiting for its handler
+    bool overloaded_ = false;
     std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
     std::vector<std::uint8_t> accept_armed_;
     bool draining_ = false;
@@ -266,8 +313,16 @@ private:
 
 }  // namespace pinion::shard
 
-#include "shard/reactor_accept.hpp"   // IWYU pragma: export
-#include "shard/reactor_input.hpp"    // IWYU pragma: export
-#include "shard/reactor_lanes.hpp"    // IWYU pragma: export
-#include "shard/reactor_output.hpp"   // IWYU pragma: export
-#include "shard/reactor_request.hpp"  // IWYU pragma: export
+#include "shard/reactor_accept.hpp"      // IWYU pragma: export
+#include "shard/reactor_admission.hpp"   // IWYU pragma: export
+#include "shard/reactor_answers.hpp"     // IWYU pragma: export
+#include "shard/reactor_body.hpp"        // IWYU pragma: export
+#include "shard/reactor_connection.hpp"  // IWYU pragma: export
+#include "shard/reactor_input.hpp"       // IWYU pragma: export
+#include "shard/reactor_lane_life.hpp"   // IWYU pragma: export
+#include "shard/reactor_lanes.hpp"       // IWYU pragma: export
+#include "shard/reactor_output.hpp"      // IWYU pragma: export
+#include "shard/reactor_receive.hpp"     // IWYU pragma: export
+#include "shard/reactor_request.hpp"     // IWYU pragma: export
+#include "shard/reactor_turn.hpp"        // IWYU pragma: export
+#include "shard/reactor_waiting.hpp"     // IWYU pragma: export

@@ -1,6 +1,11 @@
 // Reactor: answers leave a connection in request order, neighbouring ones in one send.
 #pragma once
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <ctime>
+#include <string_view>
+
 #include "shard/reactor.hpp"
 
 namespace pinion::shard {
@@ -47,33 +52,13 @@ void Reactor<K>::advance_order(Connection& connection) {
         }
         if (!exchange.complete) break;
         moved = true;
-        connection.first = exchange.next;
-        if (connection.first == NONE) connection.last = NONE;
-        --connection.exchanges;
-        exchange.linked = false;
+        unlink_first(connection);
         if (log_) log_access(connection, exchange);
         if (exchange.close_after) connection.close_after = true;
         if (exchange.until_close) connection.state = ConnectionState::finishing;
         if (exchange.stage != Stage::lane) exchange.stage = Stage::ended;
         release(exchange);
-        if (connection.close_after) {
-            // Pipelined requests behind a last answer are not answered (RFC 9112 §9.3.2).
-            while (connection.first != NONE) {
-                Exchange& later = exchanges_[connection.first];
-                connection.first = later.next;
-                --connection.exchanges;
-                later.linked = false;
-                abandon(later, layout::AbortReason::client_gone);
-                drop_parts(later.parts_first);
-                later.parts_first = later.parts_last = NONE;
-                later.connection = NONE;
-                if (connection.body == index_of(later)) connection.body = NONE;
-                later.body_open = false;
-                later.stage = Stage::ended;
-                release(later);
-            }
-            connection.last = NONE;
-        }
+        if (connection.close_after) drop_later(connection);
     }
     if (!moved) return;
     if (connection.first == NONE) {
@@ -84,6 +69,23 @@ void Reactor<K>::advance_order(Connection& connection) {
         read_input(connection);
         // Natively answered ones are complete already.
         if (connection.first != NONE && exchanges_[connection.first].complete) advance_order(connection);
+    }
+}
+
+// Pipelined requests behind a last answer are not answered (RFC 9112 §9.3.2).
+template <class K>
+void Reactor<K>::drop_later(Connection& connection) {
+    while (connection.first != NONE) {
+        const std::uint32_t index = connection.first;
+        Exchange& later = unlink_first(connection);
+        abandon(later, layout::AbortReason::client_gone);
+        drop_parts(later.parts_first);
+        later.parts_first = later.parts_last = NONE;
+        later.connection = NONE;
+        if (connection.body == index) connection.body = NONE;
+        later.body_open = false;
+        later.stage = Stage::ended;
+        release(later);
     }
 }
 
@@ -185,6 +187,33 @@ void Reactor<K>::give_hold(Hold hold) {
         case HoldKind::segments: return segments_.drop_range(hold.offset, hold.length);
         case HoldKind::block: return segments_.give_block(hold.offset, hold.length);
     }
+}
+
+template <class K>
+void Reactor<K>::log_access(Connection& connection, const Exchange& exchange) {
+    char text[INET6_ADDRSTRLEN] = "";
+    if (peer_address(connection) == 0) {
+        const sockaddr_in6& v6 = addresses_[index_of(connection)].address;
+        const auto& v4 = reinterpret_cast<const sockaddr_in&>(v6);
+        if (v6.sin6_family == AF_INET6) inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+        if (v6.sin6_family == AF_INET) inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+    }
+    timespec time;
+    clock_gettime(CLOCK_REALTIME_COARSE, &time);
+    const bool known = exchange.target_length > 0;  // false: refused before there was a request
+    const layout::Slot& slot = region_.slot(index_of(exchange));
+    AccessRecord record{};
+    record.unix_ms = std::int64_t(time.tv_sec) * 1000 + time.tv_nsec / 1000000;
+    if (known) record.id = std::string_view(reinterpret_cast<const char*>(slot.id), layout::ID_BYTES);
+    record.address = text;
+    if (known && exchange.method < http::Method::unknown) record.method = http::METHOD_NAMES[unsigned(exchange.method)];
+    if (known) record.target = std::string_view(region_.at(exchange.target_offset), exchange.target_length);
+    if (exchange.routed) record.route = settings_.routes[exchange.route].pattern;
+    record.status = exchange.status;
+    record.minor_version = exchange.minor_version;
+    record.bytes = exchange.answer_bytes;
+    record.duration_us = known ? std::uint64_t((clock_.now_ns - exchange.received_ns) / 1000) : 0;
+    log_->add(record);
 }
 
 }  // namespace pinion::shard

@@ -1,7 +1,11 @@
 // Reactor: a complete head becomes an exchange; routes, native answers, refusals.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
+#include <string>
+#include <string_view>
 
 #include "shard/reactor.hpp"
 
@@ -29,11 +33,27 @@ std::uint32_t Reactor<K>::begin_exchange(Connection& connection) {
         connection.first = index;
     } else {
         exchanges_[connection.last].next = index;
+        ++behind_;
     }
     connection.last = index;
     ++connection.exchanges;
     ++counters_.requests;
     return index;
+}
+
+// Takes the first request out of its connection's order.
+template <class K>
+Exchange& Reactor<K>::unlink_first(Connection& connection) {
+    Exchange& exchange = exchanges_[connection.first];
+    connection.first = exchange.next;
+    --connection.exchanges;
+    exchange.linked = false;
+    if (connection.first == NONE) {
+        connection.last = NONE;
+    } else {
+        --behind_;
+    }
+    return exchange;
 }
 
 template <class K>
@@ -68,37 +88,10 @@ void Reactor<K>::begin_request(Connection& connection, std::uint32_t index, cons
         if (route->handler_timeout_ms != 0) exchange.deadline_ms = clock_.now_ms + route->handler_timeout_ms;
     }
 
-    if (head.framing != http::Framing::none) {
-        if (head.framing == http::Framing::length && head.content_length > exchange.body_limit) {
-            return answer_status(exchange, 413, true);  // before any of it is read
-        }
-        exchange.body_remaining = head.content_length;
-        const bool empty = head.framing == http::Framing::length && head.content_length == 0;
-        const bool in_line = head.framing == http::Framing::length &&
-                             head.content_length <= std::uint64_t(piece.end - piece.begin) &&
-                             hold.kind == HoldKind::segments && !empty;
-        if (in_line) {
-            slot.body_offset = region_.offset_of(base) + head.length;
-            slot.body_length = std::uint32_t(head.content_length);
-            piece.begin = std::uint16_t(piece.begin + head.content_length);
-            connection.input_bytes -= std::uint32_t(head.content_length);
-        } else if (!empty) {
-            exchange.body_open = true;
-            exchange.body_deadline_ms = clock_.now_ms + settings_.timeouts.body;
-            connection.body = index;
-            if (connection.receive_stream &&
-                (head.framing == http::Framing::chunked || head.content_length >= LARGE_BODY_BYTES)) {
-                pause_receive(connection);  // goes on with single-shot receives, which can pause
-            }
-        }
-        slot.request_flags = layout::request_flag::HAS_BODY;
-        if (in_line || empty) slot.request_flags |= layout::request_flag::BODY_COMPLETE;
-        if (!in_line) slot.body_offset = slot.body_length = 0;
-        if (head.framing == http::Framing::chunked) slot.request_flags |= layout::request_flag::CHUNKED;
-    } else {
-        slot.request_flags = layout::request_flag::BODY_COMPLETE;
-        slot.body_offset = slot.body_length = 0;
+    if (head.framing == http::Framing::length && head.content_length > exchange.body_limit) {
+        return answer_status(exchange, 413, true);  // before any of it is read
     }
+    begin_body(connection, index, head, base, hold, piece);
 
     // Only the last request of a segment gets its tail: what was received behind it is not overwritten.
     if (hold.kind == HoldKind::segments && piece.begin == piece.end && !exchange.body_open) {
@@ -110,34 +103,10 @@ void Reactor<K>::begin_request(Connection& connection, std::uint32_t index, cons
         }
     }
 
-    if (route == nullptr || route->kind != Route::Kind::handler) {
-        if (exchange.body_open) exchange.body_discard = true;
-    }
-    if (route == nullptr) {
-        if (path == "*") {
-            return answer_natively(exchange, 204, {}, {}, layout::ContentType::none);
-        }
-        switch (match.kind) {
-            case http::Match::Kind::bad_parameter: return answer_status(exchange, 400);
-            case http::Match::Kind::method_not_allowed: {
-                if (head.method == http::Method::CONNECT) return answer_status(exchange, 501, true);
-                std::string allow;
-                for (unsigned m = 0; m < http::METHOD_COUNT; ++m) {
-                    const bool implied =
-                        m == unsigned(http::Method::HEAD) && (match.allowed & (1u << unsigned(http::Method::GET)));
-                    if (!(match.allowed & (1u << m)) && !implied) continue;
-                    if (!allow.empty()) allow += ", ";
-                    allow += http::METHOD_NAMES[m];
-                }
-                std::string fields;
-                const std::uint16_t lengths[2] = {5, std::uint16_t(allow.size())};
-                fields.append(reinterpret_cast<const char*>(lengths), 4).append("Allow").append(allow);
-                ++counters_.refused;
-                return answer_natively(exchange, 405, fields, "405 Method Not Allowed\n");
-            }
-            default: return answer_status(exchange, 404);
-        }
-    }
+    const bool handled = route != nullptr && route->kind == Route::Kind::handler;
+    if (!handled && exchange.body_open) exchange.body_discard = true;
+    if (!admit_rate(connection)) return answer_status(exchange, 429);
+    if (route == nullptr) return answer_without_route(exchange, match, head, path);
     switch (route->kind) {
         case Route::Kind::handler: fill_slot(index, head, base, match); return enqueue(exchange, index);
         case Route::Kind::fixed:
@@ -148,6 +117,60 @@ void Reactor<K>::begin_request(Connection& connection, std::uint32_t index, cons
             if (live_ != NONE && !draining_) return answer_natively(exchange, 200, {}, "ready\n");
             return answer_natively(exchange, 503, {}, draining_ ? "draining\n" : "no live worker\n");
     }
+}
+
+// Where the request's body is, and who reads it.
+template <class K>
+void Reactor<K>::begin_body(Connection& connection, std::uint32_t index, const http::Head& head, char* base, Hold hold,
+                            SegmentRecord& piece) {
+    Exchange& exchange = exchanges_[index];
+    layout::Slot& slot = region_.slot(index);
+    slot.request_flags = layout::request_flag::BODY_COMPLETE;
+    slot.body_offset = slot.body_length = 0;
+    if (head.framing == http::Framing::none) return;
+    slot.request_flags = layout::request_flag::HAS_BODY;
+    if (head.framing == http::Framing::chunked) slot.request_flags |= layout::request_flag::CHUNKED;
+    exchange.body_remaining = head.content_length;
+    const bool empty = head.framing == http::Framing::length && head.content_length == 0;
+    const bool in_line = head.framing == http::Framing::length &&
+                         head.content_length <= std::uint64_t(piece.end - piece.begin) &&
+                         hold.kind == HoldKind::segments && !empty;
+    if (in_line || empty) slot.request_flags |= layout::request_flag::BODY_COMPLETE;
+    if (in_line) {
+        slot.body_offset = region_.offset_of(base) + head.length;
+        slot.body_length = std::uint32_t(head.content_length);
+        piece.begin = std::uint16_t(piece.begin + head.content_length);
+        connection.input_bytes -= std::uint32_t(head.content_length);
+    } else if (!empty) {
+        exchange.body_open = true;
+        exchange.body_deadline_ms = clock_.now_ms + settings_.timeouts.body;
+        connection.body = index;
+        if (connection.receive_stream &&
+            (head.framing == http::Framing::chunked || head.content_length >= LARGE_BODY_BYTES)) {
+            pause_receive(connection);  // goes on with single-shot receives, which can pause
+        }
+    }
+}
+
+template <class K>
+void Reactor<K>::answer_without_route(Exchange& exchange, const http::Match& match, const http::Head& head,
+                                      std::string_view path) {
+    if (path == "*") return answer_natively(exchange, 204, {}, {}, layout::ContentType::none);
+    if (match.kind == http::Match::Kind::bad_parameter) return answer_status(exchange, 400);
+    if (match.kind != http::Match::Kind::method_not_allowed) return answer_status(exchange, 404);
+    if (head.method == http::Method::CONNECT) return answer_status(exchange, 501, true);
+    std::string allow;
+    for (unsigned m = 0; m < http::METHOD_COUNT; ++m) {
+        const bool implied = m == unsigned(http::Method::HEAD) && (match.allowed & (1u << unsigned(http::Method::GET)));
+        if (!(match.allowed & (1u << m)) && !implied) continue;
+        if (!allow.empty()) allow += ", ";
+        allow += http::METHOD_NAMES[m];
+    }
+    std::string fields;
+    const std::uint16_t lengths[2] = {5, std::uint16_t(allow.size())};
+    fields.append(reinterpret_cast<const char*>(lengths), 4).append("Allow").append(allow);
+    ++counters_.refused;
+    answer_natively(exchange, 405, fields, "405 Method Not Allowed\n");
 }
 
 template <class K>
@@ -185,22 +208,9 @@ void Reactor<K>::fill_slot(std::uint32_t index, const http::Head& head, const ch
 }
 
 template <class K>
-void Reactor<K>::enqueue(Exchange& exchange, std::uint32_t index) {
-    LaneEnd* lane = live();
-    if (lane == nullptr || !backlog_.empty() || lane->request_space() < 3 * settings_.limits.slots) {
-        if (backlog_.size() >= settings_.limits.queue) return answer_status(exchange, 503);
-        exchange.stage = Stage::backlog;
-        backlog_.push_back({std::uint32_t(EntryType::request) | index << 8, exchange.generation, 0, 0});
-        return;
-    }
-    if (lane->waiting() >= settings_.limits.queue) return answer_status(exchange, 503);
-    layout::Slot& slot = region_.slot(index);
-    store_release(slot.state, exchange.generation << 8 | std::uint32_t(SlotState::queued));
-    exchange.stage = Stage::lane;
-    exchange.lane = lane->index();
-    exchange.lane_holds = true;
-    ++lane->held;
-    lane->push(EntryType::request, index, exchange.generation);
+std::uint32_t Reactor<K>::handler_timeout(const Exchange& exchange) const {
+    const std::uint32_t own = exchange.routed ? settings_.routes[exchange.route].handler_timeout_ms : 0;
+    return own != 0 ? own : settings_.timeouts.handler;
 }
 
 // An answer of the reactor's own: behind the request if there is room, else in a block. `body` is copied when it is
@@ -262,6 +272,7 @@ inline std::string_view status_body(std::uint16_t status) {
         case 413: return "413 Content Too Large\n";
         case 414: return "414 URI Too Long\n";
         case 417: return "417 Expectation Failed\n";
+        case 429: return "429 Too Many Requests\n";
         case 431: return "431 Request Header Fields Too Large\n";
         case 500: return "500 Internal Server Error\n";
         case 501: return "501 Not Implemented\n";
@@ -286,7 +297,7 @@ void Reactor<K>::answer_status(Exchange& exchange, std::uint16_t status, bool cl
         drop_input(connection);
     }
     using namespace std::string_view_literals;
-    const std::string_view retry = status == 503 ? "\x0b\0\x01\0Retry-After1"sv : std::string_view{};
+    const std::string_view retry = status == 503 || status == 429 ? "\x0b\0\x01\0Retry-After1"sv : std::string_view{};
     answer_natively(exchange, status, retry, status_body(status));
 }
 

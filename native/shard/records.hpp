@@ -1,6 +1,5 @@
 // The reactor's own records: connections, exchanges, parts of answers. They are touched only with the baton and lie
-// outside
-// every mapping that JavaScript sees.
+// outside every mapping that JavaScript sees.
 #pragma once
 
 #include <netinet/in.h>
@@ -42,6 +41,21 @@ enum class ConnectionState : std::uint8_t {
     closing,    // its operations are being ended; the socket closes when none is in flight
 };
 
+// What a connection waits for: one thing at a time.
+enum class Wait : std::uint8_t {
+    nothing,
+    segment,    // to receive into: it met ENOBUFS
+    slot,       // for its next request
+    lane_slot,  // its next request is for a handler, and the slots that are left are kept for what needs none
+    room,       // for its body, on the way to the lane
+};
+
+// Connections that wait for the same, first in, first out.
+struct WaitList {
+    std::uint32_t first = NONE;
+    std::uint32_t last = NONE;
+};
+
 struct Connection {
     io::Socket socket;
     std::uint32_t next;  // free list
@@ -58,20 +72,18 @@ struct Connection {
     bool shutdown_armed : 1;
     bool close_armed : 1;
 
-    bool peer_closed : 1;    // the end of the client's stream has been read
-    bool in_dirty : 1;       // on the list of connections that the end of the turn looks at
-    bool waits_segment : 1;  // on the list of those that met ENOBUFS
-    bool waits_slot : 1;     // on the list of those that need a slot
-    bool waits_room : 1;     // on the list of those whose body finds no room on its way to the lane
-    bool answered_once : 1;
+    bool peer_closed : 1;  // the end of the client's stream has been read
+    bool in_dirty : 1;     // on the list of connections that the end of the turn looks at
     bool close_after : 1;  // lingers once the output is empty
     bool head_begun : 1;
     bool proxy_expected : 1;  // a PROXY protocol header comes first
     bool has_address : 1;     // PeerAddress is known
+    bool counted : 1;         // among its address's connections
     bool reset : 1;           // closes with a reset: the client must see that the answer broke off
 
+    Wait wait;  // the list that it is on
     std::uint32_t next_dirty;
-    std::uint32_t next_waiting;  // of waits_segment, waits_slot, waits_room: one at a time
+    std::uint32_t next_waiting;
 
     // Unread input, a chain of segments; and its bytes.
     std::uint32_t input_first, input_last, input_bytes, input_segments;

@@ -1,8 +1,7 @@
 // Who uses which segment. A segment counts its users; the last one to drop it gives it back to the arena.
 //
 // Users are: the connection whose unread input it holds, each request whose head (or inline body) lies in it, each
-// body part
-// that a lane reads, each part of an answer that lies in it, and the lane that may still write into it (credits).
+// body part that a lane reads, each part of an answer that lies in it, and the lane that may still write into it (credits).
 #pragma once
 
 #include <cstdint>
@@ -29,6 +28,7 @@ public:
     }
 
     memory::Arena& arena() { return arena_; }
+    std::uint32_t free_count() const { return arena_.free_segments(); }
     SegmentRecord& operator[](std::uint32_t segment) { return records_[segment]; }
     std::uint32_t count() const { return records_.capacity(); }
 

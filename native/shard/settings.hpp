@@ -20,6 +20,15 @@ struct Limits {
     std::uint32_t arena_bytes;
     std::uint32_t connection_bytes;  // of the arena, held by one connection's input
     std::uint32_t pipeline;          // requests of one connection in flight
+    // Of one client address (an IPv6 /64); 0: no limit.
+    std::uint32_t address_connections;
+    std::uint32_t address_rate;  // requests per second
+};
+
+// When requests for handlers are refused because those before them wait too long; see reactor_admission.hpp.
+struct Admission {
+    std::uint32_t target_ms;  // 0: never
+    std::uint32_t interval_ms;
 };
 
 struct Timeouts {  // milliseconds
@@ -60,6 +69,7 @@ struct Settings {
     int cpu = -1;  // -1: not pinned
     Limits limits{};
     Timeouts timeouts{};
+    Admission admission{};
     std::vector<Route> routes;
     std::vector<Listener> listeners;
     bool half_open = true;  // a half-closed client still gets its answer

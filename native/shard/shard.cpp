@@ -144,7 +144,7 @@ public:
         status.worker_turns = counters.turns[unsigned(io::Driver::worker)];
         status.stand_in_turns = counters.turns[unsigned(io::Driver::stand_in)];
         status.takeovers = stand_in_.takeovers();
-        status.segments_free = reactor_.segments().arena().free_segments();
+        status.segments_free = reactor_.segments().free_count();
         status.segments_total = reactor_.segments().count();
         status.segments_lent = kernel_.lent();
         for (std::uint32_t i = 0; i < layout::MAX_LANES; ++i) {

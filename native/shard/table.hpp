@@ -1,6 +1,5 @@
 // A fixed number of records in private, zeroed memory that is touched only as it is used, with a LIFO free list, so
-// that
-// the record used last, which is warm, is used next, and low indices come first.
+// that the record used last, which is warm, is used next, and low indices come first.
 #pragma once
 
 #include <sys/mman.h>

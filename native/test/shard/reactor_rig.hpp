@@ -42,7 +42,9 @@ inline shard::Settings small_settings() {
                        .queue = 64,
                        .arena_bytes = 128 * layout::SEGMENT_BYTES,
                        .connection_bytes = 65536,
-                       .pipeline = 8};
+                       .pipeline = 8,
+                       .address_connections = 0,
+                       .address_rate = 0};
     settings.timeouts = {.head = 60000,
                          .body = 60000,
                          .handler = 60000,

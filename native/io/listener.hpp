@@ -1,0 +1,10 @@
+// A listening socket without an operation on it.
+#pragma once
+
+namespace pinion::io {
+
+// A connection that waits to be accepted, or -errno: -EAGAIN if there is none. Makes the listener non-blocking
+// (accept4(2) has no flag for that).
+int accept_waiting(int listener);
+
+}  // namespace pinion::io

@@ -1,0 +1,112 @@
+// Reactor: which requests are taken, and how much of the arena one connection or request may hold.
+#pragma once
+
+#include <algorithm>
+
+#include "shard/reactor.hpp"
+
+namespace pinion::shard {
+
+// --- by time: how long requests wait for their handler ---
+//
+// Controlled delay, for a server's queue: as long as the queue has been empty at some time in the last `interval`,
+// a burst may wait. Has it not, the queue is a standing one, and a new request is refused while the oldest has waited
+// for `target` or longer. So handlers are never idle, and who is served has waited for about `target` at most.
+
+// Once a turn, before its requests come in.
+template <class K>
+void Reactor<K>::observe_queue() {
+    const double oldest_ns = oldest_waiting_ns();
+    if (oldest_ns == 0) queue_empty_ms_ = clock_.now_ms;
+    const Admission& admission = settings_.admission;
+    overloaded_ = admission.target_ms != 0 && clock_.now_ms - queue_empty_ms_ > admission.interval_ms &&
+                  clock_.now_ns - oldest_ns >= double(admission.target_ms) * 1e6;
+}
+
+// When the oldest request that has not reached its handler came; 0: none waits. Without a live worker none does either:
+// the backlog is for the next one.
+template <class K>
+double Reactor<K>::oldest_waiting_ns() {
+    LaneEnd* lane = live();
+    if (lane == nullptr || !lane->counts_possible()) return 0;
+    const std::uint32_t slot = lane->oldest_request();
+    if (slot != NONE) return exchanges_[slot].received_ns;
+    if (laneless_.first == NONE) return 0;
+    return double(connections_[laneless_.first].deadline_ms - settings_.timeouts.handler) * 1e6;
+}
+
+// --- by slots ---
+
+// The last slots are kept for requests that need no handler: health and fixed answers go on when handlers do not.
+template <class K>
+bool Reactor<K>::has_lane_slot() const {
+    const std::uint32_t slots = exchanges_.capacity();
+    const std::uint32_t kept = slots == 1 ? 0 : std::max(slots / NATIVE_SLOTS, 1u);
+    return slots - exchanges_.used() > kept;
+}
+
+// Whether this request may take the next slot now. What is refused for overload needs it for a moment only.
+template <class K>
+bool Reactor<K>::may_begin(const http::Head& head, const char* base, std::uint32_t slot) {
+    if (has_lane_slot() || overloaded_) return true;
+    const std::string_view path(base + head.path.offset, head.path.length);
+    if (path == "*") return true;
+    const http::Match match = router_.match(head.method, path, base, region_.slot(slot).parameters);
+    return match.kind != http::Match::Kind::found || settings_.routes[match.route].kind != Route::Kind::handler;
+}
+
+// --- by address ---
+
+// False: this client has its share of connections already.
+template <class K>
+bool Reactor<K>::admit_address(Connection& connection) {
+    if (!clients_.limits_connections() || peer_address(connection) != 0) return true;
+    const AddressTable::Key key = AddressTable::key_of(addresses_[index_of(connection)].address);
+    if (key == 0) return true;
+    connection.counted = clients_.connect(key);
+    return connection.counted;
+}
+
+// False: this client's requests come too fast.
+template <class K>
+bool Reactor<K>::admit_rate(Connection& connection) {
+    if (!clients_.limits_requests() || peer_address(connection) != 0) return true;
+    const AddressTable::Key key = AddressTable::key_of(addresses_[index_of(connection)].address);
+    return key == 0 || clients_.request(key, std::uint64_t(clock_.now_ns / 1000));
+}
+
+// --- by memory ---
+//
+// Each bound is the configured one or a share of what is free, whichever is less (dynamic thresholds, as switches have
+// them): few may hold much, many hold little each, and no number of slow clients gets the last of the arena. Who holds
+// nothing may always begin.
+
+template <class K>
+std::uint32_t Reactor<K>::share() const {
+    return segments_.free_count() * (layout::SEGMENT_BYTES / SHARE);
+}
+
+template <class K>
+bool Reactor<K>::input_full(const Connection& connection) const {
+    const std::uint32_t held = connection.input_segments * layout::SEGMENT_BYTES;
+    return held > 0 && held >= std::min(settings_.limits.connection_bytes, share());
+}
+
+template <class K>
+bool Reactor<K>::output_full(const Connection& connection) const {
+    return connection.output_bytes > 0 && connection.output_bytes >= std::min(OUTPUT_HIGH_WATER, share());
+}
+
+template <class K>
+bool Reactor<K>::body_full(const Exchange& exchange) const {
+    return exchange.body_held > 0 && exchange.body_held >= std::min(BODY_HELD_MAX, share());
+}
+
+// Whether one more request may begin behind another of its connection. Its answer waits in memory for those before it:
+// were that the last memory, they could not be answered.
+template <class K>
+bool Reactor<K>::room_behind() const {
+    return segments_.free_count() > reserve_ + behind_ * BEHIND_SEGMENTS;
+}
+
+}  // namespace pinion::shard

@@ -1,0 +1,220 @@
+// Reactor: a worker's answers, whole or in parts, become parts of the output.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdio>
+#include <cstring>
+
+#include "shard/reactor.hpp"
+
+namespace pinion::shard {
+
+template <class K>
+void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry) {
+    layout::Slot& slot = region_.slot(index_of(exchange));
+    // Copied once: the lane could write to the slot while it is checked.
+    const std::uint16_t status = slot.answer_status;
+    const std::uint8_t flags = slot.answer_flags;
+    const std::uint8_t type = slot.answer_content_type;
+    const std::uint32_t fields_offset = slot.answer_fields_offset;
+    const std::uint32_t fields_length = slot.answer_fields_length;
+    const double answer_length = slot.answer_length;
+    std::uint32_t body = entry.argument;
+    std::uint32_t body_length = entry.argument2;
+    const bool last = flags & layout::answer_flag::LAST;
+
+    const auto behind_request = [&](std::uint32_t begin, std::uint32_t length) {
+        return begin >= exchange.answer_begin && begin <= exchange.answer_end && length <= exchange.answer_end - begin;
+    };
+    const bool has_range = body != layout::NO_OFFSET && body >= layout::HEADROOM_BYTES;
+    bool in_place = false;
+    if (has_range) {
+        const std::uint32_t begin = body - layout::HEADROOM_BYTES;
+        // In 64 bits: nothing that the lane writes may wrap around.
+        const std::uint64_t body_end = std::uint64_t(body) + body_length;
+        const std::uint64_t fields_end = std::uint64_t(fields_offset) + fields_length;
+        const std::uint64_t far_end = fields_length > 0 ? std::max(body_end, fields_end) : body_end;
+        const std::uint32_t end = std::uint32_t(std::min<std::uint64_t>(far_end, region_.size()));
+        in_place = end == far_end && (behind_request(begin, end - begin) ||
+                                      (segments_.inside(begin, end - begin) && claim_range(lane, begin, end)));
+        if (!in_place) return break_lane(lane, "an answer outside the memory that it was given");
+        const bool fields_inside = fields_offset >= begin && fields_end <= end;
+        if (fields_length > 0 && !fields_inside) return break_lane(lane, "fields outside the answer's memory");
+    } else if (body_length > 0 || fields_length > 0) {
+        return break_lane(lane, "an answer outside the memory that it was given");
+    }
+
+    if (exchange.stage != Stage::lane) {  // abandoned meanwhile: only the memory counts
+        if (last) given_back(lane, exchange);
+        return;
+    }
+    if (exchange.begun) return break_lane(lane, "a second answer to one request");
+    const bool statusless_body = status == 204 || status == 304 || status < 200;
+    if (status < 200 || status > 599 || type > std::uint8_t(layout::ContentType::octet_stream)) {
+        return break_lane(lane, "a status or content type out of range");
+    }
+    const char* fields = region_.at(fields_offset);
+    const bool own_date = flags & layout::answer_flag::OWN_DATE;
+    if (fields_length > 0 && !http::fields_valid(fields, fields_length, own_date)) {
+        return break_lane(lane, "fields that are not well-formed");
+    }
+    Connection& connection = connections_[exchange.connection];
+    mark(connection);
+
+    const bool length_known = last || (flags & layout::answer_flag::LENGTH_KNOWN);
+    const std::uint64_t total = last                                         ? body_length
+                                : answer_length >= 0 && answer_length < 9e15 ? std::uint64_t(answer_length)
+                                                                             : 0;
+    exchange.status = status;
+    exchange.begun = true;
+    if (!exchange.keep_alive || (flags & layout::answer_flag::CLOSE) || draining_) exchange.close_after = true;
+    if (exchange.body_open && last) {
+        exchange.body_discard = true;
+        // It is not worth reading to the end what nobody wants; and whether it follows at all may be unknown.
+        if (exchange.expect_continue || exchange.framing == http::Framing::chunked ||
+            exchange.body_remaining > DISCARD_MAX) {
+            exchange.close_after = true;
+        }
+    }
+    http::ResponseHead head{};
+    head.status = status;
+    head.content_type = layout::ContentType(type);
+    head.minor_version = exchange.minor_version;
+    head.own_date = own_date;
+    head.fields = fields;
+    head.fields_length = fields_length;
+    head.length_known = length_known;
+    head.content_length = total;
+    if (!length_known && !exchange.is_head && !statusless_body) {
+        if (exchange.minor_version >= 1) {
+            exchange.chunked_out = head.chunked = true;
+        } else {
+            exchange.until_close = exchange.close_after = true;
+        }
+    }
+    head.keep_alive = !exchange.close_after;
+    exchange.answer_left = total;
+    exchange.is_head = exchange.is_head || statusless_body;
+    if (exchange.is_head) body_length = 0;
+    if (length_known && !exchange.is_head) {
+        if (body_length > exchange.answer_left) return break_off(lane, exchange, last);
+        exchange.answer_left -= body_length;
+    } else {
+        exchange.answer_left = 0;
+    }
+
+    const std::uint32_t stream_bytes = last ? 0 : body_length;
+    char chunk_line[12];
+    unsigned chunk_bytes = 0;
+    if (head.chunked && body_length > 0)
+        chunk_bytes = unsigned(std::snprintf(chunk_line, sizeof chunk_line, "%x\r\n", body_length));
+    const std::size_t head_bytes = http::head_size(head);
+    if (in_place && head_bytes + chunk_bytes <= layout::HEADROOM_BYTES) {
+        char* start = region_.at(body) - chunk_bytes;
+        std::memcpy(start, chunk_line, chunk_bytes);
+        start = http::write_head(head, date_, start);
+        const std::uint32_t length = std::uint32_t(head_bytes) + chunk_bytes + body_length;
+        const std::uint32_t offset = region_.offset_of(start);
+        segments_.hold_range(offset, length);
+        add_part(exchange, start, length, Hold{offset, length, HoldKind::segments}, stream_bytes);
+    } else {
+        const std::uint32_t size =
+            std::max<std::uint32_t>(std::bit_ceil(std::uint32_t(head_bytes + chunk_bytes)), layout::GRANULE_BYTES);
+        const std::uint32_t block = size > 65536 ? layout::NO_OFFSET : segments_.take_block(size);
+        if (block == layout::NO_OFFSET) return break_off(lane, exchange, last);
+        char* at = region_.at(block);
+        http::write_head(head, date_, at + head_bytes);
+        std::memcpy(at + head_bytes, chunk_line, chunk_bytes);
+        add_part(exchange, at, std::uint32_t(head_bytes) + chunk_bytes, Hold{block, size, HoldKind::block});
+        if (body_length > 0) {
+            segments_.hold_range(body, body_length);
+            add_part(exchange, region_.at(body), body_length, Hold{body, body_length, HoldKind::segments},
+                     stream_bytes);
+        }
+    }
+    if (head.chunked && body_length > 0) add_part(exchange, "\r\n", 2, Hold{});
+    exchange.answer_bytes = body_length;
+    if (last) {
+        exchange.complete = true;
+        exchange.stage = Stage::ended;
+        exchange.lane_holds = false;
+        --lane.held;
+    }
+}
+
+template <class K>
+void Reactor<K>::take_part(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry) {
+    constexpr std::uint32_t BEFORE = 16;  // room for a chunk's size line, and for the CRLF behind its data
+    const std::uint32_t offset = entry.argument;
+    const std::uint32_t length = entry.argument2;
+    const bool possible =
+        length > 0 && length < (1u << 20) && offset >= BEFORE && segments_.inside(offset - BEFORE, length + BEFORE + 2);
+    if (!possible || !claim_range(lane, offset - BEFORE, offset + length + 2)) {
+        return break_lane(lane, "a part outside the memory that it was given");
+    }
+    if (exchange.stage != Stage::lane) return;
+    if (!exchange.begun) return break_lane(lane, "a part of an answer that has not begun");
+    mark(connections_[exchange.connection]);
+    if (exchange.is_head) {  // nothing leaves, and nothing holds the stream up
+        return push(lane.index(), EntryType::writable, exchange, length);
+    }
+    char* data = region_.at(offset);
+    std::uint32_t bytes = length;
+    if (exchange.chunked_out) {
+        char line[12];
+        const unsigned line_bytes = unsigned(std::snprintf(line, sizeof line, "%x\r\n", length));
+        data[length] = '\r';
+        data[length + 1] = '\n';
+        data -= line_bytes;
+        std::memcpy(data, line, line_bytes);
+        bytes += line_bytes + 2;
+    } else if (!exchange.until_close) {
+        if (length > exchange.answer_left) return break_off(lane, exchange, false);  // longer than it said
+        exchange.answer_left -= length;
+    }
+    exchange.answer_bytes += length;
+    const std::uint32_t start = region_.offset_of(data);
+    segments_.hold_range(start, bytes);
+    add_part(exchange, data, bytes, Hold{start, bytes, HoldKind::segments}, length);
+}
+
+template <class K>
+void Reactor<K>::take_end(LaneEnd& lane, Exchange& exchange) {
+    if (exchange.stage != Stage::lane) return given_back(lane, exchange);
+    if (!exchange.begun) return break_lane(lane, "the end of an answer that has not begun");
+    if (exchange.answer_left > 0) return take_fail(lane, exchange);  // shorter than it said
+    Connection& connection = connections_[exchange.connection];
+    if (exchange.chunked_out) add_part(exchange, "0\r\n\r\n", 5, Hold{});
+    if (exchange.body_open) {
+        exchange.body_discard = true;
+        if (exchange.framing == http::Framing::chunked || exchange.body_remaining > DISCARD_MAX)
+            exchange.close_after = true;
+    }
+    exchange.complete = true;
+    exchange.stage = Stage::ended;
+    exchange.lane_holds = false;
+    --lane.held;
+    mark(connection);
+}
+
+// The reactor cannot go on with an answer. The lane, if it has more to send, learns of it and gives the slot back.
+template <class K>
+void Reactor<K>::break_off(LaneEnd& lane, Exchange& exchange, bool last) {
+    if (last) return take_fail(lane, exchange);
+    terminate(connections_[exchange.connection], true);
+}
+
+// The answer broke off after it had begun: the client must not take it for a whole one.
+template <class K>
+void Reactor<K>::take_fail(LaneEnd& lane, Exchange& exchange) {
+    exchange.lane_holds = false;
+    --lane.held;
+    if (exchange.stage == Stage::lane && exchange.connection != NONE) {
+        exchange.stage = Stage::ended;
+        return terminate(connections_[exchange.connection], true);
+    }
+    release(exchange);
+}
+
+}  // namespace pinion::shard

@@ -1,0 +1,159 @@
+// Reactor: request bodies, from the input to their lane.
+#pragma once
+
+#include <algorithm>
+
+#include "shard/reactor.hpp"
+
+namespace pinion::shard {
+
+// Body bytes, decoded in place and handed to whom they are for. False: nothing more can be read now.
+template <class K>
+bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t length, std::uint32_t& consumed) {
+    Exchange& exchange = exchanges_[connection.body];
+    if (!body_room(exchange)) {
+        wait_for_room(connection);
+        return false;
+    }
+    std::size_t data = 0;
+    std::size_t used = 0;
+    bool done = false;
+    if (exchange.framing == http::Framing::length) {
+        data = used = std::size_t(std::min<std::uint64_t>(length, exchange.body_remaining));
+        done = exchange.body_remaining == data;
+    } else {
+        const http::ChunkedLimits limits{4096, 16384, 65536};
+        const http::ChunkedResult result = exchange.decoder.decode(bytes, length, limits, data, used);
+        if (result == http::ChunkedResult::complete) {
+            done = true;
+        } else if (result != http::ChunkedResult::more) {
+            const bool owed = !exchange.begun && exchange.linked && !exchange.complete;
+            if (!owed) {
+                terminate(connection, true);
+                return false;
+            }
+            abandon(exchange, layout::AbortReason::client_gone);
+            answer_status(exchange, std::uint16_t(result), true);
+            return false;
+        }
+    }
+    if (exchange.body_received + data > exchange.body_limit) {
+        if (exchange.begun || !exchange.linked || exchange.complete) {
+            terminate(connection, true);
+            return false;
+        }
+        abandon(exchange, layout::AbortReason::client_gone);
+        answer_status(exchange, 413, true);
+        return false;
+    }
+    if (exchange.body_discard && exchange.body_received + data > DISCARD_MAX) {
+        stop_reading(connection, exchange);
+        return false;
+    }
+    if (data > 0 && !exchange.body_discard) push_body(exchange, region_.offset_of(bytes), std::uint32_t(data));
+    consumed = std::uint32_t(used);
+    exchange.body_received += data;
+    // While parts arrive the handler waits for the client, not the client for the handler.
+    exchange.deadline_ms = clock_.now_ms + handler_timeout(exchange);
+    exchange.expect_continue = false;  // it did not wait for the 100
+    // What came quickly is no credit for a pause.
+    exchange.body_deadline_ms = std::min(exchange.body_deadline_ms + data * 1000 / LEAST_BYTES_PER_SECOND,
+                                         clock_.now_ms + settings_.timeouts.body);
+    if (exchange.framing == http::Framing::length) exchange.body_remaining -= data;
+    if (done) body_complete(connection, exchange);
+    return true;
+}
+
+template <class K>
+void Reactor<K>::body_complete(Connection& connection, Exchange& exchange) {
+    exchange.body_open = false;
+    connection.body = NONE;
+    if (!exchange.body_discard) push_body_end(exchange, false);
+    if (exchange.stage == Stage::ended) release(exchange);
+}
+
+// A request that will never be whole (RFC 9112 §8). Earlier ones of a half-closed client still get their answers.
+template <class K>
+void Reactor<K>::body_broke_off(Connection& connection) {
+    Exchange& body = exchanges_[connection.body];
+    push_body_end(body, true);
+    if (!settings_.half_open || body.begun || !body.linked) return terminate(connection, false);
+    abandon(body, layout::AbortReason::client_gone);
+    mark(connection);
+    answer_status(body, 400, true);
+}
+
+// Too much of a body that nobody wants: what has been asked is answered, then the connection closes.
+template <class K>
+void Reactor<K>::stop_reading(Connection& connection, Exchange& exchange) {
+    connection.body = NONE;
+    exchange.body_open = false;
+    exchange.close_after = true;
+    connection.state = ConnectionState::finishing;
+    drop_input(connection);
+    mark(connection);
+    release(exchange);
+}
+
+// False: no further part of this body can go to the lane now; requests, ends and aborts keep their room on the ring.
+template <class K>
+bool Reactor<K>::body_room(const Exchange& exchange) {
+    if (exchange.body_discard) return true;
+    if (body_full(exchange) || exchange.stage == Stage::backlog || exchange.backlogged > 0) return false;
+    return exchange.stage != Stage::lane || lanes_[exchange.lane].request_space() >= 4 * settings_.limits.slots;
+}
+
+// The caller has made sure of body_room().
+template <class K>
+void Reactor<K>::push_body(Exchange& exchange, std::uint32_t offset, std::uint32_t length) {
+    if (exchange.stage != Stage::lane) return;
+    lanes_[exchange.lane].push(EntryType::body, index_of(exchange), exchange.generation, offset, length);
+    segments_.hold_range(offset, length);
+    count_body_part(offset, length, exchange.lane, 1);
+    exchange.body_held += segments_.spanned(offset, length);
+}
+
+template <class K>
+void Reactor<K>::push_body_end(Exchange& exchange, bool broken) {
+    if (exchange.stage == Stage::lane) push(exchange.lane, EntryType::body_end, exchange, broken);
+}
+
+// Counted by segment, not by request: parts may come back after their request has been answered.
+template <class K>
+void Reactor<K>::take_consumed(LaneEnd& lane, const layout::Entry& entry) {
+    const std::uint32_t offset = entry.argument;
+    const std::uint32_t length = entry.argument2;
+    if (!has_body_part(lane.index(), offset, length)) return break_lane(lane, "a body part that it never had");
+    count_body_part(offset, length, lane.index(), -1);
+    segments_.drop_range(offset, length);
+    Exchange& exchange = exchanges_[entry.head >> 8];
+    if (exchange.generation != entry.generation || exchange.stage == Stage::free) return;
+    exchange.body_held -= std::min(segments_.spanned(offset, length), exchange.body_held);
+    if (exchange.body_open && exchange.connection != NONE) {
+        Connection& connection = connections_[exchange.connection];
+        exchange.body_deadline_ms = std::max(exchange.body_deadline_ms, clock_.now_ms + settings_.timeouts.body);
+        mark(connection);
+        read_input(connection);
+    }
+}
+
+template <class K>
+void Reactor<K>::count_body_part(std::uint32_t offset, std::uint32_t length, std::uint32_t lane, int change) {
+    const std::uint32_t last = segments_.segment_of(offset + length - 1);
+    for (std::uint32_t s = segments_.segment_of(offset); s <= last; ++s) {
+        segments_[s].body_parts[lane] = std::uint16_t(segments_[s].body_parts[lane] + change);
+    }
+}
+
+// The lane has body parts in each segment of this range, so that one may be taken back from it.
+template <class K>
+bool Reactor<K>::has_body_part(std::uint32_t lane, std::uint32_t offset, std::uint32_t length) {
+    if (length == 0 || !segments_.inside(offset, length)) return false;
+    const std::uint32_t last = segments_.segment_of(offset + length - 1);
+    for (std::uint32_t s = segments_.segment_of(offset); s <= last; ++s) {
+        if (segments_[s].body_parts[lane] == 0) return false;
+    }
+    return true;
+}
+
+}  // namespace pinion::shard

@@ -1,0 +1,222 @@
+// Reactor: the life of a connection: what it waits for, its time-outs, its end.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+
+#include "shard/reactor.hpp"
+
+namespace pinion::shard {
+
+template <class K>
+Connection* Reactor<K>::find(Token token) {
+    if (token.index >= connections_.capacity()) return nullptr;
+    Connection& connection = connections_[token.index];
+    // A connection's record is reused only when nothing of it is in flight, so this cannot differ.
+    PINION_ASSERT(connection.generation == token.generation);
+    return &connection;
+}
+
+template <class K>
+io::Token Reactor<K>::token_of(const Connection& connection, Operation operation) const {
+    Token token;
+    token.index = index_of(connection);
+    token.generation = connection.generation & 0xffffff;
+    token.operation = operation;
+    return token;
+}
+
+// Whatever a turn does to a connection, it is looked at once, at the end of the turn.
+template <class K>
+void Reactor<K>::mark(Connection& connection) {
+    if (connection.in_dirty) return;
+    connection.in_dirty = true;
+    connection.next_dirty = dirty_;
+    dirty_ = index_of(connection);
+}
+
+template <class K>
+void Reactor<K>::settle(Connection& connection) {
+    if (connection.state == ConnectionState::free) return;
+    advance_order(connection);
+    if (connection.state == ConnectionState::open || connection.state == ConnectionState::finishing) {
+        send_output(connection);
+        if (connection.output_first == NONE && !connection.send_armed) {
+            const bool quiet = connection.first == NONE && connection.input_bytes == 0;
+            if (connection.close_after) {
+                linger(connection);
+            } else if (connection.first == NONE &&
+                       (connection.state == ConnectionState::finishing || (connection.peer_closed && quiet))) {
+                linger(connection);
+            }
+        }
+    }
+    if (connection.state == ConnectionState::closing) close_when_quiet(connection);
+    if (connection.state == ConnectionState::free) return;
+    if (wants_input(connection)) arm_receive(connection);
+    const std::uint64_t deadline = deadline_of(connection);
+    if (deadline != UINT64_MAX) timers_.schedule(index_of(connection), deadline);
+}
+
+// §9.6: shut down writing, drain within a bound, close. Else a reset eats the answer.
+template <class K>
+void Reactor<K>::linger(Connection& connection) {
+    drop_input(connection);
+    if (connection.peer_closed) return terminate(connection, connection.reset);
+    if (connection.reset) return terminate(connection, true);
+    connection.state = ConnectionState::lingering;
+    connection.deadline_ms = clock_.now_ms + LINGER_MS;
+    connection.shutdown_armed = true;
+    kernel_.shutdown_write(connection.socket, token_of(connection, Operation::shutdown));
+}
+
+// Ends the connection at once: requests in flight are abandoned, output is dropped.
+template <class K>
+void Reactor<K>::terminate(Connection& connection, bool reset) {
+    if (connection.state == ConnectionState::closing || connection.state == ConnectionState::free) return;
+    connection.state = ConnectionState::closing;
+    // An answer that has begun and breaks off must not look like a whole one.
+    const bool owed = connection.first != NONE && exchanges_[connection.first].begun;
+    connection.reset = reset || owed || connection.output_first != NONE;
+    drop_input(connection);
+    drop_head_block(connection);
+    while (connection.first != NONE) {
+        Exchange& exchange = unlink_first(connection);
+        exchange.connection = NONE;
+        exchange.body_open = false;
+        abandon(exchange, layout::AbortReason::client_gone);
+        drop_parts(exchange.parts_first);
+        exchange.parts_first = exchange.parts_last = NONE;
+        exchange.stage = Stage::ended;
+        release(exchange);
+    }
+    if (connection.body != NONE) {
+        Exchange& exchange = exchanges_[connection.body];
+        if (exchange.body_open) {  // answered already, its body was still being read
+            exchange.body_open = false;
+            exchange.connection = NONE;
+            if (exchange.lane_holds) push_body_end(exchange, true);
+            release(exchange);
+        }
+        connection.body = NONE;
+    }
+    // Output that the kernel is reading stays until its completion.
+    if (!connection.send_armed) {
+        drop_parts(connection.output_first);
+        connection.output_first = connection.output_last = NONE;
+    }
+    mark(connection);
+}
+
+template <class K>
+void Reactor<K>::close_when_quiet(Connection& connection) {
+    if (connection.receive_armed && !connection.receive_cancelled) pause_receive(connection);
+    if (connection.wait != Wait::nothing) return;  // a list names it; comes back here from there
+    if (connection.close_armed) return;
+    // A send that waits for a slow reader ends with the connection.
+    if (connection.send_armed && !connection.send_cancelled) {
+        connection.send_cancelled = true;
+        kernel_.cancel(token_of(connection, Operation::send));
+    }
+    if (connection.receive_armed || connection.send_armed || connection.shutdown_armed) return;
+    connection.close_armed = true;
+    if (connection.reset) kernel_.reset_on_close(connection.socket);
+    kernel_.close(connection.socket, token_of(connection, Operation::close));
+}
+
+template <class K>
+void Reactor<K>::closed(Connection& connection) {
+    const std::uint32_t index = index_of(connection);
+    timers_.cancel(index);
+    if (connection.counted) clients_.disconnect(AddressTable::key_of(addresses_[index].address));
+    connection.state = ConnectionState::free;
+    connection.close_armed = false;
+    PINION_ASSERT(!connection.in_dirty);
+    connections_.give(index);
+    for (std::uint32_t i = 0; i < settings_.listeners.size(); ++i) arm_accept(i);
+}
+
+// Of a connection whose body is being read. While the handler holds back, it is not the client who is slow.
+template <class K>
+bool Reactor<K>::client_is_slow(const Connection& connection) const {
+    const Exchange& body = exchanges_[connection.body];
+    return connection.input_first == NONE && (body.body_discard || !body_full(body));
+}
+
+// Whether the client has taken enough of the output since the last look. What the kernel has taken says little: its
+// buffers
+// hold megabytes, and report room in steps that a slow but honest client needs minutes for.
+template <class K>
+bool Reactor<K>::client_takes(Connection& connection) {
+    std::uint64_t received = connection.sent_bytes;
+    if constexpr (requires { kernel_.unacknowledged(connection.socket); }) {
+        received -= std::min<std::uint64_t>(received, kernel_.unacknowledged(connection.socket));
+    }
+    const std::uint64_t before = std::exchange(connection.received_bytes, received);
+    connection.write_deadline_ms = clock_.now_ms + settings_.timeouts.write;
+    const std::uint64_t least = settings_.timeouts.write * LEAST_BYTES_PER_SECOND / 1000;
+    return before == UINT64_MAX || received >= before + std::max<std::uint64_t>(least, 1);
+}
+
+template <class K>
+std::uint64_t Reactor<K>::deadline_of(const Connection& connection) const {
+    switch (connection.state) {
+        case ConnectionState::free:
+        case ConnectionState::closing: return UINT64_MAX;
+        case ConnectionState::lingering: return connection.deadline_ms;
+        default: break;
+    }
+    std::uint64_t deadline = UINT64_MAX;
+    if (connection.send_armed) deadline = connection.write_deadline_ms;
+    if (connection.body != NONE) {
+        const Exchange& body = exchanges_[connection.body];
+        if (client_is_slow(connection) && body.body_deadline_ms < deadline) deadline = body.body_deadline_ms;
+    }
+    if (connection.first != NONE) {
+        const Exchange& first = exchanges_[connection.first];
+        if (!first.begun && first.deadline_ms < deadline) deadline = first.deadline_ms;
+    } else if (connection.body == NONE && connection.output_first == NONE && connection.deadline_ms < deadline) {
+        deadline = connection.deadline_ms;
+    }
+    return deadline;
+}
+
+template <class K>
+void Reactor<K>::expired(std::uint32_t index) {
+    Connection& connection = connections_[index];
+    const std::uint64_t now = clock_.now_ms;
+    // Without a reset: what has been sent may still be on its way to a slow reader.
+    if (connection.state == ConnectionState::lingering) return terminate(connection, connection.reset);
+    if (connection.state != ConnectionState::open && connection.state != ConnectionState::finishing) return;
+    mark(connection);
+    if (connection.send_armed && now >= connection.write_deadline_ms && !client_takes(connection)) {
+        return terminate(connection, true);
+    }
+    if (connection.body != NONE) {
+        Exchange& body = exchanges_[connection.body];
+        if (client_is_slow(connection) && now >= body.body_deadline_ms) {
+            if (body.begun || !body.linked) return terminate(connection, true);
+            abandon(body, layout::AbortReason::timed_out);
+            return answer_status(body, 408, true);
+        }
+    }
+    if (connection.first != NONE) {
+        Exchange& first = exchanges_[connection.first];
+        if (!first.begun && now >= first.deadline_ms) {
+            abandon(first, layout::AbortReason::timed_out);
+            answer_status(first, 504);
+        }
+        return;
+    }
+    // Between two sends of one answer it is not idle.
+    if (connection.body == NONE && connection.output_first == NONE && now >= connection.deadline_ms) {
+        const bool waits = connection.wait == Wait::slot || connection.wait == Wait::lane_slot;
+        if (waits && !connection.close_after) return refuse(connection, 503);
+        // Who owes the PROXY protocol's header is no HTTP client yet.
+        const bool asked = connection.head_length > 0 && !connection.proxy_expected;
+        if (asked && !connection.close_after) return refuse(connection, 408);
+        linger(connection);
+    }
+}
+
+}  // namespace pinion::shard

@@ -1,0 +1,167 @@
+// Reactor: one turn, from its completions to what it submits.
+#pragma once
+
+#include <algorithm>
+#include <ctime>
+
+#include "shard/reactor.hpp"
+
+namespace pinion::shard {
+
+template <class K>
+std::string Reactor<K>::open() {
+    const Limits& limits = settings_.limits;
+    read_clock();
+    if (!region_.map(limits.slots, limits.arena_bytes) || !segments_.open(region_, limits.arena_bytes) ||
+        !connections_.map(limits.connections) || !exchanges_.map(limits.slots) || !parts_.map(most_parts()) ||
+        !vectors_.map(1024) || !addresses_.map(limits.connections) ||
+        !timers_.init(limits.connections, clock_.now_ms)) {
+        return "cannot map the shard's memory: lower limits.arena, limits.connections or limits.slots";
+    }
+    for (std::uint32_t i = 0; i < settings_.routes.size(); ++i) {
+        http::PatternError error;
+        if (!router_.add(settings_.routes[i].pattern, settings_.routes[i].methods, i, error)) {
+            return settings_.routes[i].pattern + ": " + error.message;
+        }
+    }
+    const bool by_address = limits.address_connections != 0 || limits.address_rate != 0;
+    if (by_address && !clients_.open(limits.connections, limits.address_connections, limits.address_rate)) {
+        return "cannot map the table of client addresses: lower limits.connections";
+    }
+    if (settings_.access_log >= 0) log_ = std::make_unique<AccessLog>(settings_.access_log);
+    // Never all of a small arena: answers and unfinished heads need some too.
+    lent_max_ = std::min(LENT_MAX, std::max(segments_.count() / 2, 1u));
+    lent_target_ = std::min(LENT_START, std::max(segments_.count() / 4, 1u));
+    // A lane's unused credits: an eighth of the arena at most, but two runs always, the second to end the first with.
+    reserve_ = std::max(segments_.count() / 4, 1u);
+    run_segments_ = std::clamp(segments_.count() / 32, 1u, RUN_SEGMENTS);
+    run_target_max_ = std::clamp(segments_.count() / 8 / run_segments_, 2u, 64u);
+    accept_armed_.assign(settings_.listeners.size(), 0);
+    return {};
+}
+
+template <class K>
+void Reactor<K>::start() {
+    read_clock();
+    for (std::uint32_t i = 0; i < settings_.listeners.size(); ++i) arm_accept(i);
+}
+
+template <class K>
+void Reactor<K>::read_clock() {
+    timespec time;
+    if constexpr (requires { kernel_.monotonic(); }) {
+        time = kernel_.monotonic();  // a simulation has a clock of its own
+    } else {
+        clock_gettime(CLOCK_MONOTONIC, &time);
+    }
+    clock_.now_ms = std::uint64_t(time.tv_sec) * 1000 + std::uint64_t(time.tv_nsec) / 1000000;
+    clock_.now_ns = double(time.tv_sec) * 1e9 + double(time.tv_nsec);
+    clock_gettime(CLOCK_REALTIME_COARSE, &time);
+    if (time.tv_sec != date_.second) date_.refresh(time.tv_sec);
+}
+
+template <class K>
+bool Reactor<K>::turn(io::Driver driver) {
+    driver_ = driver;
+    ++counters_.turns[unsigned(driver)];
+    read_clock();
+    observe_queue();
+    const unsigned count = kernel_.harvest(completions_, BATCH);
+    for (unsigned i = 0; i < count; ++i) {
+        // Segment n + 1 is on its way into the cache while n is worked on.
+        if (i + 1 < count && completions_[i + 1].segment != io::NO_SEGMENT) {
+            __builtin_prefetch(region_.at(segments_.region_offset(completions_[i + 1].segment)));
+        }
+        const io::Completion& completion = completions_[i];
+        if (completion.token.operation == Operation::accept) {
+            accepted(completion);
+            continue;
+        }
+        Connection* connection = find(completion.token);
+        if (connection == nullptr) continue;
+        switch (completion.token.operation) {
+            case Operation::receive: received(completion); break;
+            case Operation::receive_into: received_into(*connection, completion.result); break;
+            case Operation::send: sent(*connection, completion.result); break;
+            case Operation::shutdown:
+                connection->shutdown_armed = false;
+                mark(*connection);
+                break;
+            case Operation::close: closed(*connection); break;
+            default: break;
+        }
+    }
+    finish_turn();
+    return count == BATCH;
+}
+
+template <class K>
+void Reactor<K>::flush(io::Driver driver) {
+    driver_ = driver;
+    read_clock();
+    finish_turn();
+}
+
+template <class K>
+void Reactor<K>::finish_turn() {
+    read_lanes();
+    timers_.advance(clock_.now_ms, [this](std::uint32_t index) { expired(index); });
+    if (accept_retry_ms_ != 0 && clock_.now_ms >= accept_retry_ms_) {
+        accept_retry_ms_ = 0;
+        for (std::uint32_t i = 0; i < settings_.listeners.size(); ++i) arm_accept(i);
+    }
+    serve_backlog();
+    slot_came_back();
+    room_came_back();
+    settle_marked();
+    lend_segments();
+    serve_starved();
+    const std::uint32_t window = std::clamp(share(), STREAM_WINDOW_LEAST, STREAM_WINDOW_BYTES);
+    for (LaneEnd& lane : lanes_) {
+        if (lane.state() == LaneState::live || lane.state() == LaneState::draining) {
+            grant_credits(lane);
+            lane.set_window(window);
+            lane.publish();
+        }
+    }
+    kernel_.submit();
+    if (log_) log_->flush();
+}
+
+template <class K>
+void Reactor<K>::settle_marked() {
+    while (dirty_ != NONE) {
+        Connection& connection = connections_[dirty_];
+        dirty_ = connection.next_dirty;
+        connection.in_dirty = false;
+        settle(connection);
+    }
+}
+
+template <class K>
+void Reactor<K>::lend_segments() {
+    // Input never takes the last of the arena: what has been asked must be answered for input to be read.
+    while (kernel_.lent() < lent_target_ && segments_.free_count() > reserve_) {
+        const std::uint32_t segment = segments_.take();
+        if (segment == NONE) break;
+        kernel_.lend(segment);
+    }
+}
+
+template <class K>
+std::uint64_t Reactor<K>::next_deadline_ms() const {
+    const std::uint64_t next = timers_.next_ms();
+    return accept_retry_ms_ != 0 && accept_retry_ms_ < next ? accept_retry_ms_ : next;
+}
+
+template <class K>
+std::int64_t Reactor<K>::next_timeout_ms() const {
+    const std::uint64_t next = next_deadline_ms();
+    if (next == UINT64_MAX) return -1;
+    timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    const std::uint64_t now = std::uint64_t(time.tv_sec) * 1000 + std::uint64_t(time.tv_nsec) / 1000000;
+    return next <= now ? 0 : std::int64_t(next - now);
+}
+
+}  // namespace pinion::shard

@@ -1,11 +1,13 @@
 // The dispatcher: takes entries off the request ring, calls handlers, answers with what they return.
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import { answer, answerText, TEXT } from "./answer.js";
+import { describe } from "./describe.js";
 import { HttpError } from "./errors.js";
 import { Exchange } from "./exchange.js";
 import type { Handler, HandlerTable } from "./handler.js";
 import { Lane } from "./lane.js";
 import {
+  AbortReason,
   AnswerFlag,
   ContentType,
   EntryType,
@@ -27,7 +29,6 @@ import { type RequestContext, RequestView } from "./request.js";
 // A batch ends after so many handlers or so much time: then the reactor turns, and calls again.
 const BATCH_HANDLERS = 32;
 const BATCH_MS = 0.2;
-const CAUSES_MAX = 8; // that are logged of one error
 const CLOCK_EVERY = 4; // handlers; a look at the clock costs 45 ns
 
 export interface DispatcherOptions {
@@ -180,7 +181,7 @@ export class Dispatcher {
   // The slot does not wait for the handler: it may never settle.
   #abort(exchange: Exchange, reason: number): void {
     exchange.abort(reason);
-    if (exchange.view === null) return;
+    if (exchange.view === null || reason === AbortReason.halfClosed) return;
     exchange.detach();
     this.#exchanges[exchange.slot] = undefined;
   }
@@ -203,7 +204,8 @@ export class Dispatcher {
     if (abandoned && exchange.abortReason >= 0) return exchange.giveBack();
     const status = error instanceof HttpError ? error.status : 500;
     const requestId = view.id;
-    if (status >= 500) {
+    const stopped = exchange.halfClosed && error instanceof Error && error.name === "AbortError";
+    if (status >= 500 && !stopped) {
       this.#log({
         level: "error",
         requestId,
@@ -269,18 +271,4 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     value !== null &&
     typeof (value as { then?: unknown }).then === "function"
   );
-}
-
-// Whatever was thrown: nothing that it does may throw again here, and its causes may go round in a circle.
-function describe(error: unknown, depth = 0): string {
-  try {
-    if (!(error instanceof Error)) return `not an Error was thrown: ${String(error)}`;
-    const cause =
-      error.cause === undefined || depth === CAUSES_MAX
-        ? ""
-        : `\n[cause] ${describe(error.cause, depth + 1)}`;
-    return `${error.stack ?? `${error.name}: ${error.message}`}${cause}`;
-  } catch {
-    return "what was thrown cannot be described: throw an Error";
-  }
 }

@@ -5,6 +5,7 @@ import { BodyReader } from "./body-reader.js";
 import { RequestAbortedError } from "./errors.js";
 import type { Lane } from "./lane.js";
 import {
+  AbortReason,
   EntryType,
   RequestFlag,
   SlotState,
@@ -37,6 +38,8 @@ export class Exchange {
   stream: StreamAnswer | null = null;
   /** AbortReason, or -1. */
   abortReason = -1;
+  /** The client has closed its side: it is gone, or waits for its answer and sends no more. */
+  halfClosed = false;
   /** The slot has been given back while the handler goes on. */
   detached = false;
   /** Called with what a handler's promise settles to; bound once, so that none is made for each request. */
@@ -100,6 +103,7 @@ export class Exchange {
     this.body = null;
     this.stream = null;
     this.abortReason = -1;
+    this.halfClosed = false;
   }
 
   /**
@@ -174,18 +178,25 @@ export class Exchange {
   // --- the client is gone, or the time is up ---
 
   abort(reason: number): void {
+    if (reason === AbortReason.halfClosed) {
+      this.halfClosed = true;
+      return this.#fireSignal(new RequestAbortedError(reason));
+    }
     if (this.abortReason >= 0) return;
     this.abortReason = reason;
-    const { controller, body, stream, resource } = this;
-    if (controller !== null || body !== null) {
+    if (this.controller !== null || this.body !== null) {
       const error = new RequestAbortedError(reason);
-      body?.fail(error);
-      if (controller !== null) {
-        resource?.runInAsyncScope(() => {
-          controller.abort(error);
-        });
-      }
+      this.body?.fail(error);
+      this.#fireSignal(error);
     }
-    stream?.stop();
+    this.stream?.stop();
+  }
+
+  #fireSignal(error: RequestAbortedError): void {
+    const { controller } = this;
+    if (controller === null) return;
+    this.resource?.runInAsyncScope(() => {
+      controller.abort(error);
+    });
   }
 }

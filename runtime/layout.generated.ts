@@ -44,6 +44,8 @@ export const AbortReason = {
   clientGone: 0,
   timedOut: 1,
   draining: 2,
+  halfClosed: 3,
+  bodyRefused: 4,
 } as const;
 export type AbortReason = (typeof AbortReason)[keyof typeof AbortReason];
 

@@ -4,6 +4,7 @@ import { nanoid } from "nanoid";
 import { BadRequestError, RequestAbortedError, RequestOverError } from "./errors.js";
 import type { Exchange } from "./exchange.js";
 import {
+  AbortReason,
   ID_BYTES,
   RequestFlag,
   SLOT_BODY_LENGTH_WORD,
@@ -169,9 +170,8 @@ export class RequestView<Pattern extends string = string> {
       const exchange = this.#live();
       const controller = new AbortController();
       exchange.controller = controller;
-      if (exchange.abortReason >= 0) {
-        controller.abort(new RequestAbortedError(exchange.abortReason));
-      }
+      const reason = exchange.halfClosed ? AbortReason.halfClosed : exchange.abortReason;
+      if (reason >= 0) controller.abort(new RequestAbortedError(reason));
       this.#signal = controller.signal;
     }
     return this.#signal;

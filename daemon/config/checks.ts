@@ -115,11 +115,22 @@ function checkLimits({ limits }: ConfigFile, { document }: CheckContext): Proble
     headSegments + SEGMENT_BYTES,
     "a whole head (limits.head) and a segment must fit into it",
   );
-  atLeast(
-    "arena",
-    Math.max(2 * limits.connection, 16 * SEGMENT_BYTES),
-    "two connections (limits.connection) and 16 segments must fit into it",
-  );
+  const ofConnections = Math.max(2 * limits.connection, 16 * SEGMENT_BYTES);
+  const ofSlots = 2 * limits.slots * SEGMENT_BYTES;
+  if (ofSlots > ofConnections) {
+    // Each request whose handler runs holds the segment that its head lies in.
+    atLeast(
+      "arena",
+      ofSlots,
+      `two segments for each of ${limits.slots} slots (limits.slots) must fit into it`,
+    );
+  } else {
+    atLeast(
+      "arena",
+      ofConnections,
+      "two connections (limits.connection) and 16 segments must fit into it",
+    );
+  }
   atLeast("slots", limits.queue ?? 0, "limits.queue waits in them");
   return problems;
 }

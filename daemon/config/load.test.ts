@@ -200,8 +200,13 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
   ],
   [
     "arena smaller than its parts",
-    "limits: { arena: 256KiB }\n",
-    `1:18: limits.arena must be at least 512KiB: two connections (limits.connection) and 16 segments must fit into it [config/limits-clash]`,
+    "limits: { slots: 16, arena: 256KiB }\n",
+    `1:29: limits.arena must be at least 512KiB: two connections (limits.connection) and 16 segments must fit into it [config/limits-clash]`,
+  ],
+  [
+    "arena smaller than its slots",
+    "limits: { arena: 1MiB }\n",
+    `1:18: limits.arena must be at least 8MiB: two segments for each of 1024 slots (limits.slots) must fit into it [config/limits-clash]`,
   ],
   [
     "fewer slots than the queue has",

@@ -65,7 +65,7 @@ routes:
   - { path: /block, handler: ./block.ts }
   - path: /native
     respond: { status: 200, type: text/plain, body: "${"n".repeat(5000)}" }
-limits: { slots: 512, queue: 512, arena: 16MiB }
+limits: { slots: 512, queue: 512 }
 `;
 const BODY_BEGUN =
   "POST /upload HTTP/1.1\r\nHost: test\r\nContent-Length: 50000\r\n\r\nthe first bytes";

@@ -136,7 +136,7 @@ const CONFIG = `
 routes:
   - { path: "/{kind}/{id:int}", handler: ./context.ts }
   - { path: "/body/{id:int}", handler: ./body.ts, methods: [POST] }
-limits: { slots: 512, queue: 512, arena: 16MiB }
+limits: { slots: 512, queue: 512 }
 `;
 const FILES = { "context.ts": HANDLER, "body.ts": BODY };
 

@@ -64,7 +64,7 @@ test.serial(
   "heads byte by byte on thousands of connections pin bytes, and others are served",
   async (t) => {
     const daemon = await startDaemon(t, {
-      config: `routes: [{ path: /hello, handler: ./hello.ts }]\nlimits: { connections: 4000, arena: 4MiB }\n`,
+      config: `routes: [{ path: /hello, handler: ./hello.ts }]\nlimits: { connections: 4000, arena: 4MiB, slots: 256 }\n`,
       files: HELLO,
     });
     const sockets = await openMany(daemon.port, 3000);

@@ -410,7 +410,7 @@ test.serial("what is no PROXY header is closed without an answer", async (t) => 
 // --- log ---
 
 interface AccessLine {
-  time: number;
+  time: string;
   id: string;
   address: string;
   method: string;
@@ -470,7 +470,9 @@ test.serial(
     );
     for (const line of lines) {
       t.is(line.address, "127.0.0.1");
-      t.true(line.time >= begun - 1000 && line.time <= Date.now() + 1000);
+      const time = Date.parse(line.time);
+      t.is(new Date(time).toISOString(), line.time);
+      t.true(time >= begun - 1000 && time <= Date.now() + 1000);
       t.true(line.durationUs >= 0);
     }
     t.is(lines[3]?.id, requestId);

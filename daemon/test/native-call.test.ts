@@ -42,7 +42,7 @@ routes:
   - path: /still
     respond: { status: 200, type: text/plain, body: "native" }
 timeouts: { spin: 300ms }
-limits: { slots: 64, queue: 64, arena: 16MiB }
+limits: { slots: 64, queue: 64 }
 `;
 
 /** Answers of other workers hold nothing but their own bytes. */

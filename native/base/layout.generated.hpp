@@ -48,8 +48,10 @@ enum class AbortReason : std::uint8_t {
     client_gone = 0,
     timed_out = 1,
     draining = 2,
+    half_closed = 3,
+    body_refused = 4,
 };
-inline constexpr unsigned ABORT_REASON_COUNT = 3;
+inline constexpr unsigned ABORT_REASON_COUNT = 5;
 
 enum class LaneState : std::uint8_t {
     empty = 0,

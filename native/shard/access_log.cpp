@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <ctime>
 
 namespace pinion::shard {
 namespace {
@@ -49,6 +50,21 @@ AccessLog::~AccessLog() {
     writer_.join();
 }
 
+// ISO 8601, as in the daemon's own log.
+void AccessLog::append_time(std::int64_t unix_ms) {
+    const std::int64_t second = unix_ms / 1000;
+    if (second != second_) {
+        const std::time_t time = second;
+        std::tm parts{};
+        gmtime_r(&time, &parts);
+        std::strftime(second_text_, sizeof second_text_, "%FT%T", &parts);
+        second_ = second;
+    }
+    const auto ms = unsigned(unix_ms % 1000);
+    const char fraction[] = {'.', char('0' + ms / 100), char('0' + ms / 10 % 10), char('0' + ms % 10), 'Z'};
+    gathering_.append(second_text_).append(fraction, sizeof fraction);
+}
+
 void AccessLog::add(const AccessRecord& record) {
     // The longest line: an escaped byte is six characters.
     const std::size_t longest = 512 + 6 * (record.target.size() + record.route.size() + record.address.size());
@@ -57,9 +73,9 @@ void AccessLog::add(const AccessRecord& record) {
         return;
     }
     std::string& out = gathering_;
-    out += "{\"time\":";
-    append_number(out, std::uint64_t(record.unix_ms));
-    out += ",\"id\":\"";
+    out += "{\"time\":\"";
+    append_time(record.unix_ms);
+    out += "\",\"id\":\"";
     out += record.id;
     out += "\",\"address\":\"";
     append_escaped(out, record.address);
@@ -77,7 +93,7 @@ void AccessLog::add(const AccessRecord& record) {
     append_number(out, record.bytes);
     out += ",\"durationUs\":";
     append_number(out, record.duration_us);
-    out += "}\n";
+    out += record.aborted ? ",\"aborted\":true}\n" : "}\n";
 }
 
 void AccessLog::flush() {

@@ -1,5 +1,4 @@
-// The access log: one JSON line for each answered request, formatted by the turn, written by a thread of its own,
-// so that a
+// The access log: one JSON line for each request, formatted by the turn, written by a thread of its own, so that a
 // slow disk or a full pipe never holds up a turn. Two buffers of fixed size change places; lines that find no room
 // are counted and the count is logged.
 #pragma once
@@ -27,6 +26,7 @@ struct AccessRecord {
     std::uint8_t minor_version;
     std::uint64_t bytes;        // of the answer's body
     std::uint64_t duration_us;  // from the complete head to the complete answer
+    bool aborted;               // the answer did not become whole: the client was gone, or the handler failed within it
 };
 
 class AccessLog {
@@ -48,10 +48,13 @@ public:
 
 private:
     void run();
+    void append_time(std::int64_t unix_ms);
 
     int fd_;
     std::string gathering_;
     std::uint64_t dropped_ = 0;
+    std::int64_t second_ = -1;  // that `second_text_` says: "2026-01-31T23:59:59"
+    char second_text_[20];
     unsigned char random_[4096];
     std::size_t random_used_ = sizeof random_;
 

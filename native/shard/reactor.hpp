@@ -211,6 +211,7 @@ private:
     void answer_natively(Exchange& exchange, std::uint16_t status, std::string_view fields, std::string_view body,
                          layout::ContentType type = layout::ContentType::text_plain);
     void answer_status(Exchange& exchange, std::uint16_t status, bool close = false);
+    void answer_without_memory(Exchange& exchange, std::uint16_t status);
     void refuse(Connection& connection, std::uint16_t status);
     void refuse_without_slot(Connection& connection);
     void release(Exchange& exchange);
@@ -252,7 +253,7 @@ private:
     void drop_part(std::uint32_t index);
     void drop_parts(std::uint32_t first);
     void give_hold(Hold hold);
-    void log_access(Connection& connection, const Exchange& exchange);
+    void log_access(Connection& connection, const Exchange& exchange, bool aborted);
 
     static constexpr std::uint32_t BATCH = 128;
     static constexpr std::uint32_t LENT_START = 64;
@@ -264,9 +265,10 @@ private:
     static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;   // unsent: no further request is read
     static constexpr std::uint32_t STREAM_WINDOW_BYTES = 64 * 1024;  // unsent of one streamed answer
     static constexpr std::uint32_t STREAM_WINDOW_LEAST = 1024;
-    static constexpr std::uint32_t SHARE = 16;           // one may hold that part of what is free
-    static constexpr std::uint32_t BEHIND_SEGMENTS = 4;  // that an answer behind another may hold
-    static constexpr std::uint32_t NATIVE_SLOTS = 16;    // that part of the slots is kept from handlers
+    static constexpr std::uint16_t STATUS_CLIENT_GONE = 499;  // in the access log only: there was nobody to answer
+    static constexpr std::uint32_t SHARE = 16;                // one may hold that part of what is free
+    static constexpr std::uint32_t BEHIND_SEGMENTS = 4;       // that an answer behind another may hold
+    static constexpr std::uint32_t NATIVE_SLOTS = 16;         // that part of the slots is kept from handlers
     static constexpr std::uint32_t LINGER_BYTES = 256 * 1024;
     static constexpr std::uint32_t LINGER_MS = 2000;
     static constexpr std::uint32_t ACCEPT_RETRY_MS = 100;

@@ -77,13 +77,14 @@ bool Reactor<K>::admit_rate(Connection& connection) {
 
 // --- by memory ---
 //
-// Each bound is the configured one or a share of what is free, whichever is less (dynamic thresholds, as switches have
+// Each bound is the configured one or a share of what is free above the reserve, whichever is less (dynamic thresholds, as switches have
 // them): few may hold much, many hold little each, and no number of slow clients gets the last of the arena. Who holds
 // nothing may always begin.
 
 template <class K>
 std::uint32_t Reactor<K>::share() const {
-    return segments_.free_count() * (layout::SEGMENT_BYTES / SHARE);
+    const std::uint32_t free = segments_.free_count();
+    return free <= reserve_ ? 0 : (free - reserve_) * (layout::SEGMENT_BYTES / SHARE);
 }
 
 template <class K>

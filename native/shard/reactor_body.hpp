@@ -32,7 +32,7 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
                 terminate(connection, true);
                 return false;
             }
-            abandon(exchange, layout::AbortReason::client_gone);
+            abandon(exchange, layout::AbortReason::body_refused);
             answer_status(exchange, std::uint16_t(result), true);
             return false;
         }
@@ -42,7 +42,7 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
             terminate(connection, true);
             return false;
         }
-        abandon(exchange, layout::AbortReason::client_gone);
+        abandon(exchange, layout::AbortReason::body_refused);
         answer_status(exchange, 413, true);
         return false;
     }

@@ -82,6 +82,7 @@ void Reactor<K>::terminate(Connection& connection, bool reset) {
     drop_head_block(connection);
     while (connection.first != NONE) {
         Exchange& exchange = unlink_first(connection);
+        if (log_) log_access(connection, exchange, true);
         exchange.connection = NONE;
         exchange.body_open = false;
         abandon(exchange, layout::AbortReason::client_gone);

@@ -53,7 +53,7 @@ void Reactor<K>::advance_order(Connection& connection) {
         if (!exchange.complete) break;
         moved = true;
         unlink_first(connection);
-        if (log_) log_access(connection, exchange);
+        if (log_) log_access(connection, exchange, false);
         if (exchange.close_after) connection.close_after = true;
         if (exchange.until_close) connection.state = ConnectionState::finishing;
         if (exchange.stage != Stage::lane) exchange.stage = Stage::ended;
@@ -79,6 +79,7 @@ void Reactor<K>::drop_later(Connection& connection) {
         const std::uint32_t index = connection.first;
         Exchange& later = unlink_first(connection);
         abandon(later, layout::AbortReason::client_gone);
+        if (log_) log_access(connection, later, true);
         drop_parts(later.parts_first);
         later.parts_first = later.parts_last = NONE;
         later.connection = NONE;
@@ -190,7 +191,7 @@ void Reactor<K>::give_hold(Hold hold) {
 }
 
 template <class K>
-void Reactor<K>::log_access(Connection& connection, const Exchange& exchange) {
+void Reactor<K>::log_access(Connection& connection, const Exchange& exchange, bool aborted) {
     char text[INET6_ADDRSTRLEN] = "";
     if (peer_address(connection) == 0) {
         const sockaddr_in6& v6 = addresses_[index_of(connection)].address;
@@ -209,10 +210,11 @@ void Reactor<K>::log_access(Connection& connection, const Exchange& exchange) {
     if (known && exchange.method < http::Method::unknown) record.method = http::METHOD_NAMES[unsigned(exchange.method)];
     if (known) record.target = std::string_view(region_.at(exchange.target_offset), exchange.target_length);
     if (exchange.routed) record.route = settings_.routes[exchange.route].pattern;
-    record.status = exchange.status;
+    record.status = exchange.begun ? exchange.status : STATUS_CLIENT_GONE;
     record.minor_version = exchange.minor_version;
     record.bytes = exchange.answer_bytes;
     record.duration_us = known ? std::uint64_t((clock_.now_ns - exchange.received_ns) / 1000) : 0;
+    record.aborted = aborted;
     log_->add(record);
 }
 

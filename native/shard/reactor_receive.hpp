@@ -108,6 +108,13 @@ void Reactor<K>::stream_ended(Connection& connection) {
     }
     if (!settings_.half_open && connection.first != NONE) return terminate(connection, false);
     if (connection.head_length > 0 && connection.first == NONE) return terminate(connection, false);
+    // Mostly it is gone. Handlers may stop; what they answer is sent all the same.
+    for (std::uint32_t i = connection.first; i != NONE; i = exchanges_[i].next) {
+        Exchange& exchange = exchanges_[i];
+        if (exchange.stage == Stage::lane) {
+            push(exchange.lane, EntryType::abort, exchange, std::uint32_t(layout::AbortReason::half_closed));
+        }
+    }
 }
 
 template <class K>

@@ -1,62 +1,11 @@
 // The reactor on both real kernels, step by step: bounds, order, time-outs, bodies, and what a worker may never do.
-#include "shard/reactor.hpp"
-
-#include "io/epoll_kernel.hpp"
-#if PINION_WITH_URING
-#include "io/uring_kernel.hpp"
-#endif
-#include "test/shard/reactor_rig.hpp"
+#include "test/shard/on_both_kernels.hpp"
 #include "test/shard/simulated_client.hpp"
 
 namespace pinion::test {
 namespace {
 
-// Both kernels; io_uring is left out where it is forbidden.
-template <template <class> class Test>
-void on_both() {
-    Test<io::EpollKernel>::run();
-#if PINION_WITH_URING
-    io::UringKernel probe;
-    std::vector<std::byte> arena(layout::SEGMENT_BYTES);
-    const io::KernelOptions options{.arena = arena.data(),
-                                    .segment_count = 1,
-                                    .segment_bytes = layout::SEGMENT_BYTES,
-                                    .lent_max = 1,
-                                    .connections = 1,
-                                    .queue_depth = 8};
-    if (probe.open(options).empty()) Test<io::UringKernel>::run();
-#endif
-}
-
-#define REACTOR_TEST(id, name)                \
-    template <class K>                        \
-    struct id {                               \
-        static void run();                    \
-    };                                        \
-    TEST("reactor: " name) { on_both<id>(); } \
-    template <class K>                        \
-    void id<K>::run()
-
-// The next request that the worker finds, started.
-struct Started {
-    std::uint32_t slot = 0, generation = 0;
-};
-template <class K>
-Started next_request(ReactorRig<K>& rig) {
-    Started found{layout::NO_OFFSET, 0};
-    rig.until([&] {
-        layout::Entry entry;
-        while (found.slot == layout::NO_OFFSET && rig.worker.pop(entry)) {
-            if (EntryType(entry.head & 0xff) != EntryType::request) continue;
-            found = {entry.head >> 8, entry.generation};
-            rig.worker.start(found.slot, found.generation);
-        }
-        return found.slot != layout::NO_OFFSET;
-    });
-    return found;
-}
-
-REACTOR_TEST(NativeRoutes, "native routes, pipelined, in order") {
+REACTOR_TEST(NativeRoutes, "reactor: native routes, pipelined, in order") {
     ReactorRig<K> rig;
     REQUIRE_EQ(rig.failure, "");
     auto peer = rig.connect();
@@ -72,7 +21,7 @@ REACTOR_TEST(NativeRoutes, "native routes, pipelined, in order") {
     rig.check_all_returned();
 }
 
-REACTOR_TEST(ReverseOrder, "answers that finish in reverse order leave in order") {
+REACTOR_TEST(ReverseOrder, "reactor: answers that finish in reverse order leave in order") {
     ReactorRig<K> rig;
     REQUIRE_EQ(rig.failure, "");
     rig.go_live();
@@ -94,7 +43,7 @@ REACTOR_TEST(ReverseOrder, "answers that finish in reverse order leave in order"
     rig.check_all_returned();
 }
 
-REACTOR_TEST(PipelineLimit, "no more requests of a connection than its limit are under way") {
+REACTOR_TEST(PipelineLimit, "reactor: no more requests of a connection than its limit are under way") {
     shard::Settings settings = small_settings();
     settings.limits.pipeline = 3;
     ReactorRig<K> rig(std::move(settings));
@@ -114,7 +63,7 @@ REACTOR_TEST(PipelineLimit, "no more requests of a connection than its limit are
     rig.check_all_returned();
 }
 
-REACTOR_TEST(Fragments, "a head in single bytes grows its block and pins no segment") {
+REACTOR_TEST(Fragments, "reactor: a head in single bytes grows its block and pins no segment") {
     ReactorRig<K> rig;
     REQUIRE_EQ(rig.failure, "");
     auto peer = rig.connect();
@@ -128,7 +77,7 @@ REACTOR_TEST(Fragments, "a head in single bytes grows its block and pins no segm
     rig.check_all_returned();
 }
 
-REACTOR_TEST(TinyArena, "an arena of eight segments serves, slowly") {
+REACTOR_TEST(TinyArena, "reactor: an arena of eight segments serves, slowly") {
     shard::Settings settings = small_settings();
     settings.limits.arena_bytes = 8 * layout::SEGMENT_BYTES;
     settings.limits.slots = 2;
@@ -147,7 +96,7 @@ REACTOR_TEST(TinyArena, "an arena of eight segments serves, slowly") {
     rig.check_all_returned();
 }
 
-REACTOR_TEST(Bodies, "bodies arrive whole, by length and by chunks, and hold back who sends too fast") {
+REACTOR_TEST(Bodies, "reactor: bodies arrive whole, by length and by chunks, and hold back who sends too fast") {
     ReactorRig<K> rig;
     REQUIRE_EQ(rig.failure, "");
     rig.driver = io::Driver::worker;
@@ -199,7 +148,7 @@ REACTOR_TEST(Bodies, "bodies arrive whole, by length and by chunks, and hold bac
     rig.check_all_returned();
 }
 
-REACTOR_TEST(Continue, "a 100 comes when the handler asks, behind earlier answers") {
+REACTOR_TEST(Continue, "reactor: a 100 comes when the handler asks, behind earlier answers") {
     ReactorRig<K> rig;
     REQUIRE_EQ(rig.failure, "");
     rig.go_live();
@@ -221,7 +170,7 @@ REACTOR_TEST(Continue, "a 100 comes when the handler asks, behind earlier answer
     rig.check_all_returned();
 }
 
-REACTOR_TEST(HandlerTimeout, "a 504 does not take the memory that the handler still has") {
+REACTOR_TEST(HandlerTimeout, "reactor: a 504 does not take the memory that the handler still has") {
     shard::Settings settings = small_settings();
     settings.timeouts.handler = 30;
     ReactorRig<K> rig(std::move(settings));
@@ -248,7 +197,7 @@ REACTOR_TEST(HandlerTimeout, "a 504 does not take the memory that the handler st
     rig.check_all_returned();
 }
 
-REACTOR_TEST(IdleTimeouts, "connections that say nothing, or half a head, are closed") {
+REACTOR_TEST(IdleTimeouts, "reactor: connections that say nothing, or half a head, are closed") {
     shard::Settings settings = small_settings();
     settings.timeouts.head = settings.timeouts.keep_alive = 30;
     ReactorRig<K> rig(std::move(settings));
@@ -264,7 +213,7 @@ REACTOR_TEST(IdleTimeouts, "connections that say nothing, or half a head, are cl
     rig.check_all_returned();
 }
 
-REACTOR_TEST(NeverReads, "a client that never reads cannot fill the arena") {
+REACTOR_TEST(NeverReads, "reactor: a client that never reads cannot fill the arena") {
     ReactorRig<K> rig;
     REQUIRE_EQ(rig.failure, "");
     auto deaf = rig.connect(4096);
@@ -283,7 +232,7 @@ REACTOR_TEST(NeverReads, "a client that never reads cannot fill the arena") {
     rig.check_all_returned();
 }
 
-REACTOR_TEST(BehindTheLast, "no request behind one that closes is served") {
+REACTOR_TEST(BehindTheLast, "reactor: no request behind one that closes is served") {
     ReactorRig<K> rig;
     REQUIRE_EQ(rig.failure, "");
     rig.go_live();
@@ -366,7 +315,7 @@ void breaks(const char* what, const std::function<void(ReactorRig<K>&, Started)>
     rig.check_all_returned();
 }
 
-REACTOR_TEST(BrokenEntries, "entries that cannot be break their lane, and nothing else") {
+REACTOR_TEST(BrokenEntries, "reactor: entries that cannot be break their lane, and nothing else") {
     using Rig = ReactorRig<K>;
     const auto entry = [](EntryType type, std::uint32_t argument, std::uint32_t argument2) {
         return [=](Rig& rig, Started at) {
@@ -396,7 +345,7 @@ REACTOR_TEST(BrokenEntries, "entries that cannot be break their lane, and nothin
     breaks<K>("nothing consumed", entry(EntryType::consumed, 0, 0));
 }
 
-REACTOR_TEST(BrokenAnswers, "answer fields that cannot be break their lane, and nothing else") {
+REACTOR_TEST(BrokenAnswers, "reactor: answer fields that cannot be break their lane, and nothing else") {
     using Rig = ReactorRig<K>;
     // Written as an answer is, then spoilt.
     const auto spoilt = [](auto spoil) {
@@ -470,7 +419,7 @@ REACTOR_TEST(BrokenAnswers, "answer fields that cannot be break their lane, and 
     });
 }
 
-REACTOR_TEST(BrokenCounts, "ring counts that cannot be break their lane, and nothing else") {
+REACTOR_TEST(BrokenCounts, "reactor: ring counts that cannot be break their lane, and nothing else") {
     using Rig = ReactorRig<K>;
     for (const std::uint32_t wrong : {1000u, 0x7fffffffu, 0xfffffff0u}) {
         breaks<K>("the request head",
@@ -484,7 +433,8 @@ REACTOR_TEST(BrokenCounts, "ring counts that cannot be break their lane, and not
     }
 }
 
-REACTOR_TEST(GivenBackMidway, "a streamed answer given back in its midst ends with a reset, never as a whole one") {
+REACTOR_TEST(GivenBackMidway,
+             "reactor: a streamed answer given back in its midst ends with a reset, never as a whole one") {
     ReactorRig<K> rig;
     REQUIRE_EQ(rig.failure, "");
     rig.go_live();

@@ -1,0 +1,154 @@
+// Which requests a reactor takes: by queue delay, by slots, by address, by memory.
+#include "test/shard/on_both_kernels.hpp"
+
+namespace pinion::test {
+namespace {
+
+void pass(std::uint32_t milliseconds) { usleep(milliseconds * 1000); }
+
+REACTOR_TEST(StandingQueue, "admission: in a standing queue requests are refused, in a short burst none") {
+    shard::Settings settings = small_settings();
+    settings.admission = {.target_ms = 20, .interval_ms = 100};
+    ReactorRig<K> rig(std::move(settings));
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    auto first = rig.connect();
+    auto later = rig.connect();
+    first->write(get("/h/1"));
+    rig.quiet();
+    // The oldest has waited longer than the target, but the queue is young.
+    pass(40);
+    later->write(get("/h/2"));
+    rig.quiet();
+    CHECK(later->in.answers.empty());
+    // Now it stands. What needs no handler is answered as ever.
+    pass(100);
+    auto refused = rig.connect();
+    const auto& answers = rig.talk(*refused, get("/h/3") + get("/fixed"), 2);
+    REQUIRE_EQ(answers.size(), 2u);
+    CHECK_EQ(answers[0].status, 503u);
+    CHECK_EQ(answers[1].status, 200u);
+    CHECK(!refused->ended);
+    // Those that wait are served.
+    for (int n = 0; n < 2; ++n) {
+        const Started started = next_request(rig);
+        rig.worker.answer(started.slot, started.generation, {.body = "served"});
+    }
+    CHECK(rig.until([&] { return first->in.answers.size() == 1 && later->in.answers.size() == 1; }));
+    CHECK_EQ(later->in.answers[0].status, 200u);
+    // The queue has been empty: all is as before.
+    rig.quiet();
+    refused->write(get("/h/4"));
+    const Started started = next_request(rig);
+    rig.worker.answer(started.slot, started.generation, {.body = "again"});
+    CHECK(rig.until([&] { return refused->in.answers.size() == 3; }));
+    CHECK_EQ(refused->in.answers[2].status, 200u);
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(NativeSlots, "admission: handlers never get the last slots, what waits for one is served in order") {
+    ReactorRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    std::vector<std::unique_ptr<Peer>> peers;
+    for (unsigned n = 0; n < 20; ++n) {
+        peers.push_back(rig.connect());
+        // Some of the heads come in two pieces.
+        const std::string request = get("/h/" + std::to_string(n));
+        const std::size_t cut = n % 2 == 0 ? request.size() : 30;
+        peers.back()->write(request.substr(0, cut));
+        rig.quiet(2);
+        peers.back()->write(request.substr(cut));
+        rig.quiet(2);
+    }
+    CHECK_EQ(rig.reactor->slots_used(), 15u);
+    auto native = rig.connect();
+    CHECK_EQ(rig.talk(*native, get("/fixed")).size(), 1u);
+    for (unsigned n = 0; n < 20; ++n) {
+        const Started started = next_request(rig);
+        rig.worker.answer(started.slot, started.generation, {.body = std::to_string(n)});
+        rig.quiet(2);
+    }
+    CHECK(rig.until([&] { return peers.back()->in.answers.size() == 1; }));
+    for (unsigned n = 0; n < 20; ++n) {
+        REQUIRE_EQ(peers[n]->in.answers.size(), 1u);
+        CHECK_EQ(peers[n]->in.answers[0].body, std::to_string(n));
+    }
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(AddressConnections, "admission: a client's connections beyond its share are closed, others go on") {
+    shard::Settings settings = small_settings();
+    settings.limits.address_connections = 2;
+    ReactorRig<K> rig(std::move(settings));
+    REQUIRE_EQ(rig.failure, "");
+    auto first = rig.connect();
+    auto second = rig.connect();
+    CHECK_EQ(rig.talk(*first, get("/fixed")).size(), 1u);
+    CHECK_EQ(rig.talk(*second, get("/fixed")).size(), 1u);
+    auto third = rig.connect();
+    CHECK(rig.until([&] { return third->ended; }));
+    CHECK(third->in.answers.empty());
+    CHECK_EQ(rig.talk(*first, get("/fixed"), 2).size(), 2u);
+    // One that has gone makes room.
+    second->close();
+    CHECK(rig.until([&] { return rig.reactor->connection_count() == 1; }));
+    auto fourth = rig.connect();
+    CHECK_EQ(rig.talk(*fourth, get("/fixed")).size(), 1u);
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(AddressRate, "admission: requests beyond a client's rate get 429, on a connection that goes on") {
+    shard::Settings settings = small_settings();
+    settings.limits.address_rate = 5;
+    ReactorRig<K> rig(std::move(settings));
+    REQUIRE_EQ(rig.failure, "");
+    auto peer = rig.connect();
+    std::string text;
+    for (unsigned n = 0; n < 8; ++n) text += get("/fixed");
+    const auto& answers = rig.talk(*peer, text, 8);
+    REQUIRE_EQ(answers.size(), 8u);
+    for (unsigned n = 0; n < 8; ++n) CHECK_EQ(answers[n].status, n < 5 ? 200u : 429u);
+    CHECK(!peer->ended);
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(SlowReaders, "admission: clients that read nothing leave memory for those that do") {
+    shard::Settings settings = small_settings();
+    settings.limits.connections = 256;
+    settings.limits.slots = 128;
+    settings.limits.arena_bytes = 256 * layout::SEGMENT_BYTES;
+    ReactorRig<K> rig(std::move(settings));
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    // Each asks for far more than its socket takes, whole answers of 3,000 bytes by handlers.
+    std::vector<std::unique_ptr<Peer>> greedy;
+    std::string text;
+    for (unsigned n = 0; n < 500; ++n) text += get("/h/greedy");
+    for (unsigned n = 0; n < 60; ++n) {
+        greedy.push_back(std::make_unique<Peer>(rig.address, 4096));
+        greedy.back()->write(text);
+    }
+    rig.on_turn = [&] {
+        for (auto& peer : greedy) peer->pump_out();
+        layout::Entry entry;
+        while (rig.worker.pop(entry)) {
+            if (EntryType(entry.head & 0xff) != EntryType::request) continue;
+            const std::uint32_t slot = entry.head >> 8;
+            if (!rig.worker.start(slot, entry.generation)) continue;
+            rig.worker.answer(slot, entry.generation, {.body = std::string(3000, 'x')});
+        }
+    };
+    rig.quiet(400);
+    auto honest = rig.connect();
+    for (unsigned n = 1; n <= 20; ++n) {
+        CHECK_EQ(rig.talk(*honest, get("/h/honest"), n).size(), n);
+        CHECK_EQ(rig.talk(*honest, get("/fixed"), ++n).size(), n);
+    }
+    rig.on_turn = nullptr;
+    greedy.clear();
+    rig.check_all_returned();
+}
+
+}  // namespace
+}  // namespace pinion::test

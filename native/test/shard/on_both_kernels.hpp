@@ -1,0 +1,58 @@
+// Tests of a reactor that run on both real kernels: REACTOR_TEST(Type, "name") { … ReactorRig<K> … }
+#pragma once
+
+#include "io/epoll_kernel.hpp"
+#include "shard/reactor.hpp"
+#if PINION_WITH_URING
+#include "io/uring_kernel.hpp"
+#endif
+#include "test/shard/reactor_rig.hpp"
+
+namespace pinion::test {
+
+// Both kernels; io_uring is left out where it is forbidden.
+template <template <class> class Test>
+void on_both_kernels() {
+    Test<io::EpollKernel>::run();
+#if PINION_WITH_URING
+    io::UringKernel probe;
+    std::vector<std::byte> arena(layout::SEGMENT_BYTES);
+    const io::KernelOptions options{.arena = arena.data(),
+                                    .segment_count = 1,
+                                    .segment_bytes = layout::SEGMENT_BYTES,
+                                    .lent_max = 1,
+                                    .connections = 1,
+                                    .queue_depth = 8};
+    if (probe.open(options).empty()) Test<io::UringKernel>::run();
+#endif
+}
+
+#define REACTOR_TEST(id, name)            \
+    template <class K>                    \
+    struct id {                           \
+        static void run();                \
+    };                                    \
+    TEST(name) { on_both_kernels<id>(); } \
+    template <class K>                    \
+    void id<K>::run()
+
+// The next request that the worker finds, started.
+struct Started {
+    std::uint32_t slot = 0, generation = 0;
+};
+template <class K>
+Started next_request(ReactorRig<K>& rig) {
+    Started found{layout::NO_OFFSET, 0};
+    rig.until([&] {
+        layout::Entry entry;
+        while (found.slot == layout::NO_OFFSET && rig.worker.pop(entry)) {
+            if (EntryType(entry.head & 0xff) != EntryType::request) continue;
+            found = {entry.head >> 8, entry.generation};
+            rig.worker.start(found.slot, found.generation);
+        }
+        return found.slot != layout::NO_OFFSET;
+    });
+    return found;
+}
+
+}  // namespace pinion::test

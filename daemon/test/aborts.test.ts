@@ -1,5 +1,5 @@
 // Clients that vanish, or close their sending side, in every state of a connection: the server stays well, the abort
-// signal fires once where a handler runs and its client is gone, and everything that was taken comes back.
+// signal fires once where a handler runs, what it answers is sent to a client that still listens, and everything that was taken comes back.
 import test, { type ExecutionContext } from "ava";
 import { type Daemon, startDaemon } from "./support/daemon.js";
 import { settlesTo, shardStatus } from "./support/status.js";
@@ -142,7 +142,6 @@ const refusal = async (t: ExecutionContext, wire: Wire): Promise<void> => {
   t.is(wire.error, undefined);
 };
 const aborted: Partial<Counts> = { aborted: 1, finished: 1 };
-const held: Partial<Counts> = { finished: 1 };
 
 const STATES: State[] = [
   { name: "connected", enter: () => {}, onHalfClose: nothing },
@@ -183,7 +182,7 @@ const STATES: State[] = [
       t.is((await wire.answer()).status, 400);
       t.is(await wire.closed(), "");
     },
-    halfCloseCounts: { aborted: 1, finished: 1, broken: 1 },
+    halfCloseCounts: { aborted: 2, finished: 1, broken: 1 },
   },
   {
     name: "in a chunk",
@@ -203,7 +202,7 @@ const STATES: State[] = [
     entered: { started: 1 },
     onReset: aborted,
     onHalfClose: (t, wire, id) => answers(t, wire, [`held ${id}`]),
-    halfCloseCounts: held,
+    halfCloseCounts: aborted,
   },
   {
     name: "handler running, the next head begun",
@@ -216,7 +215,7 @@ const STATES: State[] = [
       t.is((await wire.answer()).body, `held ${id}`);
       await refusal(t, wire);
     },
-    halfCloseCounts: held,
+    halfCloseCounts: aborted,
   },
   {
     name: "pipelined",
@@ -233,7 +232,7 @@ const STATES: State[] = [
     onReset: { aborted: 2, finished: 2 },
     onHalfClose: (t, wire, id) =>
       answers(t, wire, ["hello", `held ${id}`, "n".repeat(5000), `held ${id + 1}`, "hello"]),
-    halfCloseCounts: { finished: 2 },
+    halfCloseCounts: { aborted: 2, finished: 2 },
   },
   {
     name: "an endless stream that is not read",
@@ -347,10 +346,6 @@ test.serial("a half-close in every state", async (t) => {
     const there = await counts(daemon);
     for (const wire of wires) wire.end();
     await sleep(50);
-    // It fires for a request that is not whole and never will be, not for one that is.
-    if (state.halfCloseCounts?.broken === undefined) {
-      t.is((await counts(daemon)).aborted, there.aborted, `${state.name}: the signal has fired`);
-    }
     await fetchRaw(daemon.port, get("/release"));
     await Promise.all(wires.map((wire, id) => onHalfClose(t, wire, id)));
     if (streamed(state).started === undefined) {

@@ -101,13 +101,9 @@ void Reactor<K>::stream_ended(Connection& connection) {
     connection.peer_closed = true;
     if (connection.state == ConnectionState::lingering) return terminate(connection, false);
     if (connection.state != ConnectionState::open) return;
-    if (connection.body != NONE) {
-        // What has been received and not been read may be the rest of it.
-        if (connection.input_first == NONE) body_broke_off(connection);
-        return;
+    if (!settings_.half_open && connection.first != NONE && connection.body == NONE) {
+        return terminate(connection, false);
     }
-    if (!settings_.half_open && connection.first != NONE) return terminate(connection, false);
-    if (connection.head_length > 0 && connection.first == NONE) return terminate(connection, false);
     // Mostly it is gone. Handlers may stop; what they answer is sent all the same.
     for (std::uint32_t i = connection.first; i != NONE; i = exchanges_[i].next) {
         Exchange& exchange = exchanges_[i];
@@ -115,6 +111,9 @@ void Reactor<K>::stream_ended(Connection& connection) {
             push(exchange.lane, EntryType::abort, exchange, std::uint32_t(layout::AbortReason::half_closed));
         }
     }
+    // What has been received and not been read may be the rest of a body.
+    if (connection.body != NONE && connection.input_first == NONE) return body_broke_off(connection);
+    if (connection.head_length > 0 && connection.first == NONE) return terminate(connection, false);
 }
 
 template <class K>

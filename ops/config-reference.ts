@@ -71,7 +71,9 @@ function describeType(node: Node): string {
 }
 
 function showDefault(node: Node): string {
-  if (node.default === undefined || node.properties !== undefined) return "";
+  // A map's own default is that of its keys.
+  if (node.default === undefined) return "";
+  if (node.properties !== undefined && typeof node.default === "object") return "";
   return `\`${JSON.stringify(node.default)}\``;
 }
 

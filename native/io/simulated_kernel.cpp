@@ -362,6 +362,7 @@ bool SimulatedKernel::stream_goes_on(const InFlight& operation) {
 }
 
 bool SimulatedKernel::step_accept(InFlight& operation) {
+    if (simulation.next_accept_error != 0) return complete(operation, -std::exchange(simulation.next_accept_error, 0));
     if (chance(simulation.accept_fails)) {
         constexpr int ERRORS[] = {EMFILE, EMFILE, ENFILE, ENOMEM, ENOBUFS, ECONNABORTED, ECANCELED};
         return complete(operation, -ERRORS[below(std::size(ERRORS))]);
@@ -385,6 +386,8 @@ bool SimulatedKernel::inbound_failed(Peer& peer, const InFlight& operation) {
         return complete(operation, -ECONNRESET);
     }
     if (peer.inbound.empty()) return complete(operation, 0);
+    if (simulation.next_receive_error != 0)
+        return complete(operation, -std::exchange(simulation.next_receive_error, 0));
     if (chance(simulation.out_of_memory)) return complete(operation, -ENOMEM);
     return false;
 }
@@ -414,6 +417,7 @@ bool SimulatedKernel::step_receive_into(InFlight& operation) {
 bool SimulatedKernel::step_send(InFlight& operation) {
     Peer* peer = peer_of(operation.socket);
     if (peer == nullptr) return complete(operation, -EBADF);
+    if (simulation.next_send_error != 0) return complete(operation, -std::exchange(simulation.next_send_error, 0));
     if (chance(simulation.send_fails)) return complete(operation, chance(128) ? -ECANCELED : -EFAULT);
     if (chance(simulation.out_of_memory)) return complete(operation, chance(128) ? -ENOMEM : -ENOBUFS);
     if (peer->outbound_ended) return complete(operation, -EPIPE);

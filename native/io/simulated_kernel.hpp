@@ -24,15 +24,19 @@ namespace pinion::io {
 // Chances are in 256.
 struct Simulation {
     std::uint64_t seed = 1;
-    unsigned short_transfer = 96;   // a send or receive moves less than it could
-    unsigned stream_ends = 12;      // a stream ends with a completion although it could go on
-    unsigned no_segments = 6;       // -ENOBUFS although segments are lent
-    unsigned accept_fails = 6;      // -EMFILE, -ENOMEM and so on, although a connection waits
-    unsigned cancel_late = 128;     // what is ready comes before the cancellation
-    unsigned send_fails = 0;        // -ECANCELED or -EFAULT as if the sending thread had died
-    unsigned out_of_memory = 0;     // a send or receive ends with -ENOMEM or -ENOBUFS
-    bool arena_is_private = true;   // false: others write into it, so that its bytes are not looked at
-    std::size_t next_send = 0;      // bytes of the next send, if it has more; 0: any
+    unsigned short_transfer = 96;  // a send or receive moves less than it could
+    unsigned stream_ends = 12;     // a stream ends with a completion although it could go on
+    unsigned no_segments = 6;      // -ENOBUFS although segments are lent
+    unsigned accept_fails = 6;     // -EMFILE, -ENOMEM and so on, although a connection waits
+    unsigned cancel_late = 128;    // what is ready comes before the cancellation
+    unsigned send_fails = 0;       // -ECANCELED or -EFAULT as if the sending thread had died
+    unsigned out_of_memory = 0;    // a send or receive ends with -ENOMEM or -ENOBUFS
+    bool arena_is_private = true;  // false: others write into it, so that its bytes are not looked at
+    // Of the next one that could do something, then 0 again.
+    std::size_t next_send = 0;  // bytes that it sends, if it has more
+    int next_accept_error = 0;  // the error number that it ends with
+    int next_receive_error = 0;
+    int next_send_error = 0;
     unsigned steps = 6;             // most operations that advance in one harvest
     std::size_t send_room = 16384;  // bytes that a client's unread stream holds
 };

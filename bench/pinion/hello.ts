@@ -1,0 +1,3 @@
+import { handler } from "pinion";
+
+export default handler<"/hello">(() => "Hello, world!\n");

@@ -1,0 +1,8 @@
+// Reads the body as it comes, and counts it.
+import { handler } from "pinion";
+
+export default handler<"/upload">(async (request) => {
+  let bytes = 0;
+  for await (const chunk of request.body ?? []) bytes += chunk.length;
+  return String(bytes);
+});

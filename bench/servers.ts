@@ -1,0 +1,236 @@
+// The servers: what each needs, and how it is started for one work.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "./processes.js";
+import { HANDLED, type RouteName } from "./routes.js";
+
+/** What a server is started with. */
+export interface Start {
+  port: number;
+  /** For its own files. */
+  folder: string;
+  /** Where page.html and download.bin are. */
+  content: string;
+  /** For the floor: the length of a request, and a file with the answer to it. */
+  floor: { requestBytes: number; answerFile: string };
+}
+
+export interface Server {
+  name: string;
+  routes: readonly RouteName[];
+  /** The server whose excess is nothing: what the others add is counted from there. */
+  floor: "floor-uring" | "floor-epoll";
+  /** How to get it, if it is not there. */
+  missing(): string | undefined;
+  version(): string;
+  command(start: Start): Command;
+}
+
+/** The root of the repository: this file runs from dist/bench. */
+export const ROOT = join(import.meta.dirname, "../..");
+const BENCH = join(ROOT, "bench");
+const PEERS = join(BENCH, "peers/node_modules");
+const RELEASE = join(ROOT, "build/release");
+const FLOOR_URING = join(RELEASE, "floor_uring");
+export const LOAD_CLIENT = join(RELEASE, "load");
+/** Pinion's own, for `blocked`. */
+const NATIVE: readonly RouteName[] = ["fixed", "spin"];
+
+const run = (command: string, args: string[]): string =>
+  execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
+
+function which(program: string): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"];
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
+}
+
+let uring: { missing: string | undefined } | undefined;
+
+/** The floor's own set-up decides: what it cannot have, Pinion cannot either. */
+function uringMissing(): string | undefined {
+  uring ??= { missing: probeUring() };
+  return uring.missing;
+}
+
+function probeUring(): string | undefined {
+  if (!existsSync(FLOOR_URING)) {
+    return "sudo apt-get install liburing-dev && rm -f build/release/build.ninja && npm run build";
+  }
+  try {
+    run(FLOOR_URING, ["--probe"]);
+    return undefined;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.trim().split("\n").at(-1) : "";
+    return `kernel 6.1 or newer that allows io_uring (sysctl kernel.io_uring_disabled=0; seccomp): ${reason}`;
+  }
+}
+
+function floor(kind: "uring" | "epoll"): Server {
+  const program = join(RELEASE, `floor_${kind}`);
+  return {
+    name: `floor-${kind}`,
+    routes: HANDLED,
+    floor: `floor-${kind}`,
+    missing: () => {
+      if (kind === "uring") return uringMissing();
+      return existsSync(program) ? undefined : "ops/native release floor";
+    },
+    version: () => "bench/floor",
+    command: ({ port, floor: { requestBytes, answerFile } }) => ({
+      command: program,
+      args: [String(port), String(requestBytes), answerFile],
+    }),
+  };
+}
+
+interface PinionOptions {
+  io: "uring" | "epoll";
+  /** Further routes in front of the others. */
+  extraRoutes?: number;
+  /** Without the capability to raise a thread's priority. */
+  unprivileged?: boolean;
+}
+
+function pinion(
+  name: string,
+  { io, extraRoutes = 0, unprivileged = false }: PinionOptions,
+): Server {
+  const main = join(ROOT, "dist/daemon/main.js");
+  return {
+    name,
+    routes: [...HANDLED, ...NATIVE],
+    floor: `floor-${io}`,
+    missing: () => {
+      if (!existsSync(main) || !existsSync(join(RELEASE, "pinion.node"))) return "npm run build";
+      if (unprivileged && which("setpriv") === undefined) return "sudo apt-get install util-linux";
+      return io === "uring" ? uringMissing() : undefined;
+    },
+    version: () => run(process.execPath, [main, "--version"]),
+    command: ({ port, folder, content }) => {
+      const file = join(folder, `${name}.yaml`);
+      writeFileSync(file, pinionConfiguration(port, io, extraRoutes));
+      const serve = [process.execPath, main, "serve", file];
+      const drop = ["setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice"];
+      const [command = "", ...args] = unprivileged ? [...drop, ...serve] : serve;
+      return { command, args, env: { BENCH_CONTENT: content } };
+    },
+  };
+}
+
+function pinionConfiguration(port: number, io: string, extraRoutes: number): string {
+  const folder = join(BENCH, "pinion");
+  const extra = Array.from(
+    { length: extraRoutes },
+    (_, at) => `  - path: /v${at % 10}/resource${at}/{id:int}\n    respond: { body: "${at}" }\n`,
+  );
+  const text = readFileSync(join(folder, "pinion.yaml"), "utf8")
+    .replaceAll("handler: ./", `handler: ${folder}/`)
+    .replace("\nroutes:\n", () => `\nroutes:\n${extra.join("")}`);
+  return `listen: 127.0.0.1:${port}\nio: ${io}\n${text}`;
+}
+
+const FETCH_PEERS = "npm ci --prefix bench/peers";
+
+/** A peer that runs bench/peers/NAME.mjs. */
+function peer(
+  name: string,
+  program: () => {
+    path: string | undefined;
+    args?: string[];
+    needs?: string;
+    version: () => string;
+  },
+): Server {
+  return {
+    name,
+    routes: HANDLED,
+    floor: "floor-uring",
+    missing: () => {
+      const { path, needs } = program();
+      const there = path !== undefined && (needs === undefined || existsSync(join(PEERS, needs)));
+      return there ? undefined : FETCH_PEERS;
+    },
+    version: () => program().version(),
+    command: ({ port, content }) => {
+      const { path, args = [] } = program();
+      return {
+        command: path ?? "",
+        args: [...args, join(BENCH, "peers", `${name}.mjs`)],
+        env: { PORT: String(port), BENCH_CONTENT: content },
+      };
+    },
+  };
+}
+
+/** A package's exact version, as it is installed. */
+function installed(name: string): string {
+  const text = readFileSync(join(PEERS, name, "package.json"), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** The binaries lie in the platforms' packages: install scripts do not run. */
+function binary(paths: readonly string[]): string | undefined {
+  return paths.map((path) => join(PEERS, path)).find((path) => existsSync(path));
+}
+
+function bunBinary(): string | undefined {
+  const quick = /\bavx2\b/.test(readFileSync("/proc/cpuinfo", "utf8"));
+  const x64 = `@oven/bun-linux-x64${quick ? "" : "-baseline"}/bin/bun`;
+  return binary([process.arch === "arm64" ? "@oven/bun-linux-aarch64/bin/bun" : x64]);
+}
+
+function denoBinary(): string | undefined {
+  return binary([`@deno/linux-${process.arch}-glibc/deno`]);
+}
+
+function nginx(): Server {
+  const program = () => which("nginx");
+  return {
+    name: "nginx",
+    routes: ["hello", "page", "download"],
+    floor: "floor-uring",
+    missing: () => (program() === undefined ? "sudo apt-get install nginx-light" : undefined),
+    // It says so on standard error.
+    version: () =>
+      /nginx\/([\d.]+)/.exec(run("sh", ["-c", `${program() ?? "nginx"} -v 2>&1`]))?.[1] ?? "?",
+    command: ({ port, folder, content }) => {
+      const prefix = join(folder, "nginx");
+      mkdirSync(prefix, { recursive: true });
+      const text = readFileSync(join(BENCH, "peers/nginx.conf"), "utf8");
+      writeFileSync(
+        join(prefix, "nginx.conf"),
+        text.replaceAll("PORT", String(port)).replaceAll("CONTENT", content),
+      );
+      return { command: program() ?? "", args: ["-p", prefix, "-c", join(prefix, "nginx.conf")] };
+    },
+  };
+}
+
+const onNode = { path: process.execPath, version: () => process.versions.node };
+
+export const SERVERS: readonly Server[] = [
+  floor("uring"),
+  floor("epoll"),
+  pinion("pinion-uring", { io: "uring" }),
+  pinion("pinion-epoll", { io: "epoll" }),
+  pinion("pinion-uring-10000-routes", { io: "uring", extraRoutes: 10_000 }),
+  pinion("pinion-uring-unprivileged", { io: "uring", unprivileged: true }),
+  peer("node-http", () => onNode),
+  peer("fastify", () => ({ ...onNode, needs: "fastify", version: () => installed("fastify") })),
+  peer("express", () => ({ ...onNode, needs: "express", version: () => installed("express") })),
+  peer("bun", () => {
+    const path = bunBinary();
+    return { path, version: () => run(path ?? "", ["--version"]) };
+  }),
+  peer("deno", () => {
+    const path = denoBinary();
+    const version = () => run(path ?? "", ["--version"]).split(" ")[1] ?? "?";
+    return {
+      path,
+      args: ["run", "--quiet", "--no-check", "--allow-net", "--allow-read", "--allow-env"],
+      version,
+    };
+  }),
+  nginx(),
+];

@@ -1,0 +1,182 @@
+// What a kernel may do to a shard one operation at a time, each at every place where it can happen: short sends,
+// threads that died, descriptors and memory that ran out. The simulation has the same by seed.
+#include <cerrno>
+
+#include "test/check.hpp"
+#include "test/shard/reactor_rig.hpp"
+#include "test/shard/simulated_client.hpp"
+
+namespace pinion::test {
+namespace {
+
+// A reactor on a simulated kernel where nothing goes wrong but what a test asks for, and a worker that answers.
+class FaultRig : public ReactorRig<ClockedKernel> {
+public:
+    FaultRig() {
+        io::Simulation& simulation = kernel.simulation;
+        simulation.short_transfer = simulation.stream_ends = simulation.no_segments = 0;
+        simulation.accept_fails = simulation.cancel_late = 0;
+        simulation.steps = 16;
+        go_live();
+        on_turn = [this] { answer_all(); };
+    }
+
+    using ClientId = io::SimulatedKernel::ClientId;
+    ClientId client() { return kernel.connect(reactor->settings().listeners[0].fd); }
+
+    // One step after the other, with a clock that goes on, until `count` answers have been read.
+    std::vector<Answer> answers(ClientId from, std::size_t count, unsigned steps = 200) {
+        AnswerReader reader;
+        for (; steps > 0 && reader.answers.size() < count && !kernel.client_at_end(from); --steps) {
+            turn();
+            received += reader_feed(reader, from);
+        }
+        CHECK(!reader.malformed);
+        return reader.answers;
+    }
+    void turn() {
+        kernel.now_ms += 1;
+        reactor->turn(driver);
+        on_turn();
+        reactor->flush(driver);
+        CHECK_EQ(kernel.violations().size(), 0u);
+    }
+    std::size_t received = 0;
+
+private:
+    std::size_t reader_feed(AnswerReader& reader, ClientId from) {
+        const std::string bytes = kernel.client_read(from);
+        reader.feed(bytes);
+        return bytes.size();
+    }
+    void answer_all() {
+        layout::Entry entry;
+        while (worker.pop(entry)) {
+            const std::uint32_t slot = entry.head >> 8;
+            if (EntryType(entry.head & 0xff) == EntryType::body) {
+                worker.push(EntryType::consumed, slot, entry.generation, entry.argument, entry.argument2);
+            }
+            if (EntryType(entry.head & 0xff) != EntryType::request) continue;
+            if (!worker.start(slot, entry.generation)) continue;
+            // Three parts and their chunks' lines, or one in place.
+            const bool streamed = worker.path(slot) == "/h/streamed";
+            const std::string body = known_bytes(7, 120);
+            if (!streamed) {
+                worker.answer(slot, entry.generation, {.body = body});
+                continue;
+            }
+            worker.answer(slot, entry.generation, {.body = std::string_view(body).substr(0, 50), .flags = 0});
+            worker.part(slot, entry.generation, std::string_view(body).substr(50, 30));
+            worker.part(slot, entry.generation, std::string_view(body).substr(80));
+            worker.end(slot, entry.generation);
+        }
+    }
+};
+
+const char* const PATHS[] = {"/h/whole", "/h/streamed", "/fixed"};
+
+std::string body_of(std::string_view path) { return path == "/fixed" ? "fixed\n" : known_bytes(7, 120); }
+
+// Two answers of one connection, cut at every byte; and then, what a dead thread's operation ends with.
+TEST("kernel faults: a send that is short at every length is resumed where it stopped") {
+    for (const char* const path : PATHS) {
+        FaultRig rig;
+        OPENED(rig);
+        const std::string requests = get(path) + get("/fixed");
+        std::size_t total = 0;
+        {
+            const auto client = rig.client();
+            rig.kernel.client_send(client, requests);
+            REQUIRE_EQ(rig.answers(client, 2).size(), 2u);
+            total = rig.received;
+            rig.kernel.client_close(client);
+        }
+        REQUIRE(total > 200 || path == PATHS[2]);
+        for (const int error : {0, ECANCELED, EFAULT, EINTR}) {
+            for (std::size_t length = 1; length < total; ++length) {
+                const auto client = rig.client();
+                rig.kernel.client_send(client, requests);
+                rig.kernel.simulation.next_send = length;
+                // The worker has to answer first: all that there is leaves in one send.
+                for (int n = 0; rig.kernel.simulation.next_send != 0 && n < 100; ++n) rig.turn();
+                rig.kernel.simulation.next_send_error = error;
+                const std::vector<Answer> answers = rig.answers(client, 2);
+                rig.kernel.client_close(client);
+                REQUIRE_EQ(answers.size(), 2u);
+                if (answers[0].body == body_of(path) && answers[1].body == "fixed\n") continue;
+                FAIL(std::string(path) + " cut at byte " + std::to_string(length));
+                return;
+            }
+        }
+        rig.check_all_returned();
+    }
+}
+
+TEST("kernel faults: a receive that fails for want of segments, or with its thread, loses nothing") {
+    FaultRig rig;
+    OPENED(rig);
+    const std::string request = "POST /h/whole HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789";
+    for (const int error : {ENOBUFS, ECANCELED, EFAULT, EINTR}) {
+        for (std::size_t at = 1; at < request.size(); ++at) {
+            const auto client = rig.client();
+            rig.kernel.client_send(client, std::string_view(request).substr(0, at));
+            for (int n = 0; n < 4; ++n) rig.turn();
+            rig.kernel.simulation.next_receive_error = error;
+            rig.kernel.client_send(client, std::string_view(request).substr(at));
+            for (int n = 0; rig.kernel.simulation.next_receive_error != 0 && n < 100; ++n) rig.turn();
+            CHECK_EQ(rig.kernel.simulation.next_receive_error, 0);
+            const std::vector<Answer> answers = rig.answers(client, 1);
+            rig.kernel.client_close(client);
+            REQUIRE_EQ(answers.size(), 1u);
+            CHECK_EQ(answers[0].status, 200u);
+        }
+    }
+    rig.check_all_returned();
+}
+
+TEST("kernel faults: memory that runs out ends one connection, and no other") {
+    FaultRig rig;
+    OPENED(rig);
+    for (const bool sending : {false, true}) {
+        for (const int error : {ENOMEM, ENOTCONN}) {
+            const auto other = rig.client();
+            rig.kernel.client_send(other, get("/h/whole"));
+            REQUIRE_EQ(rig.answers(other, 1).size(), 1u);
+            const auto client = rig.client();
+            rig.kernel.client_send(client, get("/h/streamed"));
+            (sending ? rig.kernel.simulation.next_send_error : rig.kernel.simulation.next_receive_error) = error;
+            CHECK(rig.answers(client, 1, 50).empty());
+            for (int n = 0; n < 20; ++n) rig.turn();
+            CHECK(rig.kernel.closed_by_server(client));
+            rig.kernel.client_send(other, get("/h/streamed"));
+            CHECK_EQ(rig.answers(other, 1).size(), 1u);
+            rig.kernel.client_close(other);
+        }
+    }
+    rig.check_all_returned();
+}
+
+TEST("kernel faults: without descriptors or memory to accept with, the shard waits a while and goes on") {
+    FaultRig rig;
+    OPENED(rig);
+    rig.turn();
+    for (const int error : {EMFILE, ENFILE, ENOMEM, ENOBUFS, ECONNABORTED, ECANCELED, EFAULT}) {
+        rig.kernel.simulation.next_accept_error = error;
+        const auto client = rig.client();
+        rig.kernel.client_send(client, get("/h/whole"));
+        for (int n = 0; rig.kernel.simulation.next_accept_error != 0 && n < 50; ++n) rig.turn();
+        CHECK_EQ(rig.kernel.simulation.next_accept_error, 0);
+        const bool passing = error == ECONNABORTED || error == ECANCELED || error == EFAULT;
+        // A listener that is armed again at once would spin on a full table.
+        rig.kernel.simulation.next_accept_error = passing ? 0 : error;
+        for (int n = 0; n < 20; ++n) rig.turn();
+        CHECK_EQ(rig.kernel.simulation.next_accept_error, passing ? 0 : error);
+        rig.kernel.simulation.next_accept_error = 0;
+        CHECK_EQ(rig.answers(client, 1, 400).size(), 1u);
+        rig.kernel.client_close(client);
+    }
+    rig.check_all_returned();
+}
+
+}  // namespace
+}  // namespace pinion::test

@@ -266,11 +266,11 @@ export const schema = {
       properties: {
         target: duration(
           "In a standing queue, new requests are refused while the oldest has waited so long. 0: never.",
-          "100ms",
+          "250ms",
           0,
         ),
         interval: duration(
-          "A queue that has not been empty for so long is a standing one; a shorter burst may wait.",
+          "A queue that has not been empty for so long is a standing one, and who has waited so long in it is refused; a shorter burst may wait.",
           "1s",
         ),
       },

@@ -12,7 +12,6 @@
 #include <ctime>
 
 #include "io/faults.hpp"
-#include "io/listener.hpp"
 
 namespace pinion::io {
 

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 
 #include "io/kernel.hpp"
+#include "io/sockets.hpp"
 
 namespace pinion::io {
 
@@ -31,6 +32,7 @@ public:
 
     void accept(int listener, Token token, bool stream);
     Socket accept_waiting(int listener);
+    bool is_reset(Socket socket) const { return io::is_reset(socket); }
     void receive(Socket socket, Token token, bool stream) {
         arm_reader(socket, {token, stream ? Reading::stream : Reading::segment, nullptr, 0});
     }

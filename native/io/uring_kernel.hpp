@@ -29,7 +29,7 @@
 #include <sys/ioctl.h>
 
 #include "io/kernel.hpp"
-#include "io/listener.hpp"
+#include "io/sockets.hpp"
 #include "io/uring_constants.hpp"
 
 namespace pinion::io {
@@ -54,6 +54,7 @@ public:
     }
 
     Socket accept_waiting(int listener) { return io::accept_waiting(listener); }
+    bool is_reset(Socket socket) const { return io::is_reset(socket); }
 
     void receive(Socket socket, Token token, bool stream) {
         io_uring_sqe* entry = next_entry(IORING_OP_RECV, socket, token);

@@ -57,19 +57,33 @@ public:
     std::uint32_t request_space() {
         const std::uint32_t head = load_acquire(shared_->request_head);
         const std::uint32_t used = request_tail_ - head;
-        if (used > mask_ + 1) return 0;
+        // Nor one that has gone back: the loop below would go all the way round.
+        if (used > mask_ + 1 || head - seen_head_ > request_tail_ - seen_head_) return 0;
         for (; seen_head_ != head; ++seen_head_) waiting_ -= waiting_ > 0 && is_request(requests_[seen_head_ & mask_]);
         return mask_ + 1 - used;
     }
     // Requests on the ring that the worker has not taken, as of the last request_space().
     std::uint32_t waiting() const { return waiting_; }
-    // The slot of the oldest of them; NONE: none waits.
-    std::uint32_t oldest_request() {
-        if (waiting_ == 0 || request_space() == 0 || waiting_ == 0) return NONE;
-        std::uint32_t count = seen_head_;
-        while (count != request_tail_ && !is_request(requests_[count & mask_])) ++count;
-        return count == request_tail_ ? NONE : requests_[count & mask_].head >> 8;
+    // Calls `each` with the entries of these, oldest first, until it returns false.
+    template <typename Each>
+    void waiting_requests(Each&& each) {
+        if (waiting_ == 0 || request_space() == 0) return;
+        for (std::uint32_t count = seen_head_; count != request_tail_; ++count) {
+            const layout::Entry entry = requests_[count & mask_];
+            if (is_request(entry) && !each(entry)) return;
+        }
     }
+    // The slot of the oldest of them, as the ring has it; NONE: none waits.
+    std::uint32_t oldest_request() {
+        std::uint32_t slot = NONE;
+        waiting_requests([&](const layout::Entry& entry) {
+            slot = entry.head >> 8;
+            return false;
+        });
+        return slot;
+    }
+    // Counts up as the worker takes entries.
+    std::uint32_t requests_taken() const { return seen_head_; }
     void push(EntryType type, std::uint32_t slot, std::uint32_t generation, std::uint32_t argument = 0,
               std::uint32_t argument2 = 0) {
         waiting_ += type == EntryType::request;

@@ -154,7 +154,7 @@ private:
     void drop_input(Connection& connection);
 
     // --- reactor_waiting.hpp ---
-    void wait_on(WaitList& list, Connection& connection, Wait what, bool ahead = false);
+    void wait_on(WaitList& list, Connection& connection, Wait what);
     Connection& next_of(WaitList& list);
     void wait_for_segment(Connection& connection);
     void serve_starved();
@@ -174,7 +174,8 @@ private:
 
     // --- reactor_body.hpp ---
     bool read_body(Connection& connection, char* bytes, std::uint32_t length, std::uint32_t& consumed);
-    void body_complete(Connection& connection, Exchange& exchange);
+    void body_complete(Exchange& exchange);
+    void close_body(Exchange& exchange);
     void body_broke_off(Connection& connection);
     void stop_reading(Connection& connection, Exchange& exchange);
     bool body_room(const Exchange& exchange);
@@ -187,7 +188,8 @@ private:
     // --- reactor_admission.hpp ---
     void observe_queue();
     double oldest_waiting_ns();
-    bool may_begin(const http::Head& head, const char* base, std::uint32_t slot);
+    void shed(LaneEnd& lane);
+    bool may_begin(const http::Head& head, const char* base, std::uint32_t slot, std::uint32_t behind);
     bool has_lane_slot() const;
     bool admit_address(Connection& connection);
     bool admit_rate(Connection& connection);
@@ -269,6 +271,8 @@ private:
     static constexpr std::uint32_t SHARE = 16;                // one may hold that part of what is free
     static constexpr std::uint32_t BEHIND_SEGMENTS = 4;       // that an answer behind another may hold
     static constexpr std::uint32_t NATIVE_SLOTS = 16;         // that part of the slots is kept from handlers
+    static constexpr std::uint32_t UPLOAD_SLOTS = 2;      // that part of the slots is for requests that still arrive
+    static constexpr std::uint32_t ACCEPT_MARGIN = 1024;  // nearer to the limit, connections are accepted one by one
     static constexpr std::uint32_t LINGER_BYTES = 256 * 1024;
     static constexpr std::uint32_t LINGER_MS = 2000;
     static constexpr std::uint32_t ACCEPT_RETRY_MS = 100;
@@ -302,10 +306,14 @@ private:
     std::uint32_t run_segments_ = RUN_SEGMENTS;
     std::uint32_t run_target_max_ = 2;
     std::uint32_t dirty_ = NONE;
-    WaitList starved_, slotless_, laneless_, roomless_;
-    std::uint32_t behind_ = 0;  // requests in flight that are not the first of their connection
+    WaitList starved_heads_, starved_bodies_, slotless_, laneless_, roomless_;
+    std::uint32_t uploads_ = 0;  // requests in flight whose body has not been read to its end
+    std::uint32_t behind_ = 0;   // requests in flight that are not the first of their connection
     AddressTable clients_;
-    std::uint64_t queue_empty_ms_ = 0;  // when no request was last seen waiting for its handler
+    std::uint64_t queue_empty_ms_ = 0;     // when no request was last seen waiting for its handler
+    std::uint64_t queue_moved_ms_ = 0;     // when one was last seen to be taken
+    std::uint64_t queue_observed_ms_ = 0;  // when it was last looked at
+    std::uint32_t queue_taken_ = 0;        // how far it was
     bool overloaded_ = false;
     std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
     std::vector<std::uint8_t> accept_armed_;

@@ -17,7 +17,9 @@ void Reactor<K>::arm_accept(std::uint32_t listener) {
     Token token;
     token.index = listener;
     token.operation = Operation::accept;
-    kernel_.accept(settings_.listeners[listener].fd, token, driver_ == io::Driver::worker);
+    // A stream may bring hundreds more before it is cancelled.
+    const bool stream = connections_.used() + ACCEPT_MARGIN < settings_.limits.connections;
+    kernel_.accept(settings_.listeners[listener].fd, token, stream && driver_ == io::Driver::worker);
 }
 
 template <class K>
@@ -26,8 +28,8 @@ void Reactor<K>::accepted(const io::Completion& completion) {
     if (!completion.more) accept_armed_[listener] = 0;
     if (completion.result >= 0) {
         const bool taken = begin_connection(completion.result, listener);
-        const bool full = connections_.used() >= settings_.limits.connections;
-        if (taken && full && completion.more) kernel_.cancel(completion.token);
+        const bool near = connections_.used() + ACCEPT_MARGIN >= settings_.limits.connections;
+        if (taken && near && completion.more) kernel_.cancel(completion.token);
     } else if (completion.result == -EMFILE || completion.result == -ENFILE || completion.result == -ENOMEM ||
                completion.result == -ENOBUFS) {
         accept_retry_ms_ = clock_.now_ms + ACCEPT_RETRY_MS;  // no spin on a full descriptor table
@@ -36,7 +38,7 @@ void Reactor<K>::accepted(const io::Completion& completion) {
     arm_accept(listener);
 }
 
-// False: there is no room for it; a stream may bring one more than fits before it is cancelled.
+// False: there is no room for it.
 template <class K>
 bool Reactor<K>::begin_connection(io::Socket socket, std::uint32_t listener) {
     const std::uint32_t index = connections_.take();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 
 #include "shard/reactor.hpp"
 
@@ -10,17 +11,44 @@ namespace pinion::shard {
 // --- by time: how long requests wait for their handler ---
 //
 // Controlled delay, for a server's queue: as long as the queue has been empty at some time in the last `interval`,
-// a burst may wait. Has it not, the queue is a standing one, and a new request is refused while the oldest has waited
-// for `target` or longer. So handlers are never idle, and who is served has waited for about `target` at most.
+// a burst may wait. Has it not, the queue is a standing one: a new request is refused while the oldest has waited for
+// `target` or longer, and who has waited for `interval` is refused too. So handlers are never idle, and who is served
+// has waited for `interval` at most, for about `target` mostly. A queue that does not move is no overload: one handler
+// holds the core, and what waits for it may be served in no time when it is done.
 
 // Once a turn, before its requests come in.
 template <class K>
 void Reactor<K>::observe_queue() {
+    const std::uint64_t elapsed_ms = clock_.now_ms - std::exchange(queue_observed_ms_, clock_.now_ms);
     const double oldest_ns = oldest_waiting_ns();
-    if (oldest_ns == 0) queue_empty_ms_ = clock_.now_ms;
+    LaneEnd* lane = live();
+    const std::uint32_t taken = lane == nullptr ? 0 : lane->requests_taken();
+    if (oldest_ns == 0 || taken != queue_taken_) queue_moved_ms_ = clock_.now_ms;
+    queue_taken_ = taken;
     const Admission& admission = settings_.admission;
+    if (oldest_ns == 0) {
+        queue_empty_ms_ = clock_.now_ms;
+    } else if (clock_.now_ms - queue_moved_ms_ >= admission.interval_ms) {
+        queue_empty_ms_ += elapsed_ms;
+    }
     overloaded_ = admission.target_ms != 0 && clock_.now_ms - queue_empty_ms_ > admission.interval_ms &&
                   clock_.now_ns - oldest_ns >= double(admission.target_ms) * 1e6;
+    if (overloaded_) shed(*lane);
+}
+
+// Refuses those at the front of the queue that have waited for too long.
+template <class K>
+void Reactor<K>::shed(LaneEnd& lane) {
+    std::uint32_t most = BATCH;
+    lane.waiting_requests([&](const layout::Entry& entry) {
+        const std::uint32_t slot = entry.head >> 8;
+        if (slot >= exchanges_.capacity() || most-- == 0) return false;
+        Exchange& exchange = exchanges_[slot];
+        if (exchange.generation != entry.generation || exchange.stage != Stage::lane) return true;  // given up already
+        if (clock_.now_ns - exchange.received_ns < double(settings_.admission.interval_ms) * 1e6) return false;
+        if (abandon(exchange, layout::AbortReason::timed_out)) answer_status(exchange, 503);
+        return true;
+    });
 }
 
 // When the oldest request that has not reached its handler came; 0: none waits. Without a live worker none does either:
@@ -30,7 +58,7 @@ double Reactor<K>::oldest_waiting_ns() {
     LaneEnd* lane = live();
     if (lane == nullptr || !lane->counts_possible()) return 0;
     const std::uint32_t slot = lane->oldest_request();
-    if (slot != NONE) return exchanges_[slot].received_ns;
+    if (slot < exchanges_.capacity()) return exchanges_[slot].received_ns;  // or what the worker has written there
     if (laneless_.first == NONE) return 0;
     return double(connections_[laneless_.first].deadline_ms - settings_.timeouts.handler) * 1e6;
 }
@@ -45,10 +73,14 @@ bool Reactor<K>::has_lane_slot() const {
     return slots - exchanges_.used() > kept;
 }
 
-// Whether this request may take the next slot now. What is refused for overload needs it for a moment only.
+// Whether this request, with `behind` bytes at hand behind its head, may take the next slot now: uploads that still
+// arrive leave slots to others, for their clients decide how long they take. What is refused for overload needs its
+// slot for a moment only.
 template <class K>
-bool Reactor<K>::may_begin(const http::Head& head, const char* base, std::uint32_t slot) {
-    if (has_lane_slot() || overloaded_) return true;
+bool Reactor<K>::may_begin(const http::Head& head, const char* base, std::uint32_t slot, std::uint32_t behind) {
+    const bool arrives = head.framing == http::Framing::chunked || head.content_length > behind;
+    const bool crowded = arrives && uploads_ >= std::max(exchanges_.capacity() / UPLOAD_SLOTS, 1u);
+    if ((has_lane_slot() && !crowded) || overloaded_) return true;
     const std::string_view path(base + head.path.offset, head.path.length);
     if (path == "*") return true;
     const http::Match match = router_.match(head.method, path, base, region_.slot(slot).parameters);

@@ -60,14 +60,23 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
     exchange.body_deadline_ms = std::min(exchange.body_deadline_ms + data * 1000 / LEAST_BYTES_PER_SECOND,
                                          clock_.now_ms + settings_.timeouts.body);
     if (exchange.framing == http::Framing::length) exchange.body_remaining -= data;
-    if (done) body_complete(connection, exchange);
+    if (done) body_complete(exchange);
     return true;
 }
 
+// Its end has been read, or nobody reads on.
 template <class K>
-void Reactor<K>::body_complete(Connection& connection, Exchange& exchange) {
+void Reactor<K>::close_body(Exchange& exchange) {
+    if (!exchange.body_open) return;
     exchange.body_open = false;
-    connection.body = NONE;
+    --uploads_;
+    Connection& connection = connections_[exchange.connection];
+    if (connection.body == index_of(exchange)) connection.body = NONE;
+}
+
+template <class K>
+void Reactor<K>::body_complete(Exchange& exchange) {
+    close_body(exchange);
     if (!exchange.body_discard) push_body_end(exchange, false);
     if (exchange.stage == Stage::ended) release(exchange);
 }
@@ -86,8 +95,7 @@ void Reactor<K>::body_broke_off(Connection& connection) {
 // Too much of a body that nobody wants: what has been asked is answered, then the connection closes.
 template <class K>
 void Reactor<K>::stop_reading(Connection& connection, Exchange& exchange) {
-    connection.body = NONE;
-    exchange.body_open = false;
+    close_body(exchange);
     exchange.close_after = true;
     connection.state = ConnectionState::finishing;
     drop_input(connection);

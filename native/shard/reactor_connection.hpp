@@ -83,23 +83,20 @@ void Reactor<K>::terminate(Connection& connection, bool reset) {
     while (connection.first != NONE) {
         Exchange& exchange = unlink_first(connection);
         if (log_) log_access(connection, exchange, true);
+        close_body(exchange);
         exchange.connection = NONE;
-        exchange.body_open = false;
         abandon(exchange, layout::AbortReason::client_gone);
         drop_parts(exchange.parts_first);
         exchange.parts_first = exchange.parts_last = NONE;
         exchange.stage = Stage::ended;
         release(exchange);
     }
-    if (connection.body != NONE) {
+    if (connection.body != NONE) {  // of a request that has been answered already
         Exchange& exchange = exchanges_[connection.body];
-        if (exchange.body_open) {  // answered already, its body was still being read
-            exchange.body_open = false;
-            exchange.connection = NONE;
-            if (exchange.lane_holds) push_body_end(exchange, true);
-            release(exchange);
-        }
-        connection.body = NONE;
+        close_body(exchange);
+        exchange.connection = NONE;
+        if (exchange.lane_holds) push_body_end(exchange, true);
+        release(exchange);
     }
     // Output that the kernel is reading stays until its completion.
     if (!connection.send_armed) {
@@ -212,10 +209,10 @@ void Reactor<K>::expired(std::uint32_t index) {
     // Between two sends of one answer it is not idle.
     if (connection.body == NONE && connection.output_first == NONE && now >= connection.deadline_ms) {
         const bool waits = connection.wait == Wait::slot || connection.wait == Wait::lane_slot;
-        if (waits && !connection.close_after) return refuse(connection, 503);
         // Who owes the PROXY protocol's header is no HTTP client yet.
-        const bool asked = connection.head_length > 0 && !connection.proxy_expected;
-        if (asked && !connection.close_after) return refuse(connection, 408);
+        const bool answerable = !connection.proxy_expected && !connection.close_after;
+        if (waits && answerable) return refuse(connection, 503);
+        if (connection.head_length > 0 && answerable) return refuse(connection, 408);
         linger(connection);
     }
 }

@@ -97,7 +97,7 @@ bool Reactor<K>::read_head(Connection& connection, SegmentRecord& piece, std::ui
     http::Head head;
     const http::HeadResult result = http::parse_head(bytes, length, 0, head_limits(), head, region_.slot(index).fields);
     if (result == http::HeadResult::complete) {
-        if (!may_begin(head, bytes, index)) {
+        if (!may_begin(head, bytes, index, length - head.length)) {
             wait_for_slot(connection, true);
             return false;
         }
@@ -138,7 +138,7 @@ bool Reactor<K>::read_head_block(Connection& connection, SegmentRecord& piece) {
     const http::HeadResult result =
         http::parse_head(block, connection.head_length, before, head_limits(), head, region_.slot(index).fields);
     if (result == http::HeadResult::complete) {
-        if (!may_begin(head, block, index)) {
+        if (!may_begin(head, block, index, 0)) {
             connection.head_length = before;  // reads this piece again
             wait_for_slot(connection, true);
             return false;

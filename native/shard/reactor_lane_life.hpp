@@ -79,8 +79,9 @@ void Reactor<K>::requeue(LaneEnd& lane) {
         Exchange& exchange = exchanges_[index];
         const std::uint32_t next_generation = (entry.generation + 1) & 0xffffff;
         if (type == EntryType::request) {
+            // One that it has begun to answer is not put back by what it writes: the next lane could not answer it.
             if (exchange.stage != Stage::lane || exchange.lane != lane.index() || !exchange.lane_holds ||
-                exchange.generation != entry.generation) {
+                exchange.begun || exchange.generation != entry.generation) {
                 return;
             }
             std::uint32_t expected = entry.generation << 8 | std::uint32_t(SlotState::queued);

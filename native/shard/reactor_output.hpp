@@ -76,15 +76,13 @@ void Reactor<K>::advance_order(Connection& connection) {
 template <class K>
 void Reactor<K>::drop_later(Connection& connection) {
     while (connection.first != NONE) {
-        const std::uint32_t index = connection.first;
         Exchange& later = unlink_first(connection);
         abandon(later, layout::AbortReason::client_gone);
         if (log_) log_access(connection, later, true);
         drop_parts(later.parts_first);
         later.parts_first = later.parts_last = NONE;
+        close_body(later);
         later.connection = NONE;
-        if (connection.body == index) connection.body = NONE;
-        later.body_open = false;
         later.stage = Stage::ended;
         release(later);
     }

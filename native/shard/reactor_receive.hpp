@@ -137,11 +137,13 @@ template <class K>
 void Reactor<K>::arm_receive(Connection& connection) {
     if (!wants_input(connection)) return;
     connection.receive_armed = true;
-    bool stream = driver_ == io::Driver::worker;
+    // One receive of a stream may take dozens of segments before it can be stopped: only while there are plenty.
+    const bool plenty = starved_heads_.first == NONE && segments_.free_count() > segments_.count() / 2;
+    bool stream = driver_ == io::Driver::worker && plenty && connection.state == ConnectionState::open;
     if (connection.body != NONE && connection.state == ConnectionState::open) {
         const Exchange& body = exchanges_[connection.body];
         if (body.framing == http::Framing::length && body.body_remaining >= LARGE_BODY_BYTES / 4 &&
-            connection.input_first == NONE && segments_.free_count() > segments_.count() / 2) {
+            connection.input_first == NONE && plenty) {
             // Until it is full a run is lost to everybody else: half of the arena is not for clients that may be slow.
             if (receive_run(connection, run_segments_)) return;
         }

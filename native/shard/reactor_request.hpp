@@ -143,6 +143,7 @@ void Reactor<K>::begin_body(Connection& connection, std::uint32_t index, const h
         connection.input_bytes -= std::uint32_t(head.content_length);
     } else if (!empty) {
         exchange.body_open = true;
+        ++uploads_;
         exchange.body_deadline_ms = clock_.now_ms + settings_.timeouts.body;
         connection.body = index;
         if (connection.receive_stream &&
@@ -287,12 +288,13 @@ inline std::string_view status_body(std::uint16_t status) {
 template <class K>
 void Reactor<K>::answer_status(Exchange& exchange, std::uint16_t status, bool close) {
     ++counters_.refused;
+    // A slot is not kept for the rest of a body that nobody wants when slots are what is short.
+    if (exchange.body_open && (status == 503 || status == 429 || !has_lane_slot())) close = true;
     if (close) {
         exchange.close_after = true;
         // Nothing behind this message can be trusted to be a request.
         Connection& connection = connections_[exchange.connection];
-        if (connection.body == index_of(exchange)) connection.body = NONE;
-        exchange.body_open = false;
+        close_body(exchange);
         connection.state = ConnectionState::finishing;
         drop_input(connection);
     }

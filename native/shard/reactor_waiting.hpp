@@ -9,18 +9,12 @@
 namespace pinion::shard {
 
 template <class K>
-void Reactor<K>::wait_on(WaitList& list, Connection& connection, Wait what, bool ahead) {
+void Reactor<K>::wait_on(WaitList& list, Connection& connection, Wait what) {
     const std::uint32_t index = index_of(connection);
     connection.wait = what;
-    connection.next_waiting = ahead ? list.first : NONE;
-    if (list.first == NONE) {
-        list.first = list.last = index;
-    } else if (ahead) {
-        list.first = index;
-    } else {
-        connections_[list.last].next_waiting = index;
-        list.last = index;
-    }
+    connection.next_waiting = NONE;
+    (list.first == NONE ? list.first : connections_[list.last].next_waiting) = index;
+    list.last = index;
 }
 
 // Takes the first off a list that is not empty.
@@ -34,26 +28,34 @@ Connection& Reactor<K>::next_of(WaitList& list) {
     return connection;
 }
 
-// Those whose body is being read go first: they hold a slot.
 template <class K>
 void Reactor<K>::wait_for_segment(Connection& connection) {
-    wait_on(starved_, connection, Wait::segment, connection.body != NONE);
+    wait_on(connection.body != NONE ? starved_bodies_ : starved_heads_, connection, Wait::segment);
 }
 
-// One re-arm for each segment that is there. What it frees is lent at once, for those behind it.
+// One re-arm for each segment that is there, heads and bodies in turn. What it frees is lent at once, for those behind.
 template <class K>
 void Reactor<K>::serve_starved() {
-    for (std::uint32_t served = 0; starved_.first != NONE; ++served) {
-        Connection& first = connections_[starved_.first];
-        first.wait = Wait::nothing;
-        if (served >= kernel_.lent() && !receive_from_reserve(first)) {
-            first.wait = Wait::segment;
-            return;
-        }
-        Connection& connection = next_of(starved_);
+    std::uint32_t served = 0;
+    const auto serve = [&](WaitList& list) {
+        Connection& connection = next_of(list);
         if (connection.input_first != NONE) read_input(connection);
         settle_marked();
         lend_segments();
+        ++served;
+    };
+    for (bool going = true; going;) {
+        going = false;
+        if (starved_heads_.first != NONE && served < kernel_.lent()) {
+            serve(starved_heads_);
+            going = true;
+        }
+        if (starved_bodies_.first == NONE) continue;
+        // A body holds a slot: those who hold the other segments may wait for that.
+        if (served < kernel_.lent() || receive_from_reserve(connections_[starved_bodies_.first])) {
+            serve(starved_bodies_);
+            going = true;
+        }
     }
 }
 
@@ -67,9 +69,20 @@ void Reactor<K>::wait_for_slot(Connection& connection, bool of_lane) {
 template <class K>
 void Reactor<K>::slot_came_back() {
     while (slotless_.first != NONE && exchanges_.peek() != NONE) read_input(next_of(slotless_));
-    // Who has waited is not refused for having waited.
+    // Who has waited is not refused for having waited. Once round: uploads may have to wait on.
     const bool overloaded = std::exchange(overloaded_, false);
-    while (laneless_.first != NONE && has_lane_slot()) read_input(next_of(laneless_));
+    for (const std::uint32_t last = laneless_.last; laneless_.first != NONE && has_lane_slot();) {
+        Connection& connection = next_of(laneless_);
+        // Nothing is received meanwhile: who has gone is seen here, before a handler is called for it.
+        bool gone = false;
+        if constexpr (requires { kernel_.is_reset(0); }) gone = kernel_.is_reset(connection.socket);
+        if (gone) {
+            terminate(connection, true);
+        } else {
+            read_input(connection);
+        }
+        if (index_of(connection) == last) break;
+    }
     overloaded_ = overloaded;
 }
 

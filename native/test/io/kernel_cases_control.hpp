@@ -54,7 +54,7 @@ void cancel_races_with_data() {
     });
     rig.lend(0, 16);
     std::string whole;
-    bool wrong = false;
+    bool wrong = false;  // -ENOBUFS is not: a writer that is quick enough fills all that is lent
     for (std::uint32_t generation = 1; whole.size() < sent.size() && !wrong && generation < 100'000; ++generation) {
         rig.kernel.receive(socket, token(Operation::receive, 0, generation), generation % 2 == 0);
         if (generation % 3 != 0) rig.kernel.submit();
@@ -63,7 +63,7 @@ void cancel_races_with_data() {
         for (bool more = true; more && !wrong;) {
             const std::vector<Completion> got = rig.take(1);
             wrong = got.size() != 1 || got[0].token.generation != (generation & 0xffffff) ||
-                    (got[0].result <= 0 && got[0].result != -ECANCELED);
+                    (got[0].result <= 0 && got[0].result != -ECANCELED && got[0].result != -ENOBUFS);
             if (wrong) break;
             more = got[0].more;
             if (more && late) rig.kernel.cancel(token(Operation::receive, 0, generation));

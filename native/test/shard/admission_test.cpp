@@ -10,41 +10,69 @@ void pass(std::uint32_t milliseconds) { usleep(milliseconds * 1000); }
 
 REACTOR_TEST(StandingQueue, "admission: in a standing queue requests are refused, in a short burst none") {
     shard::Settings settings = small_settings();
-    settings.admission = {.target_ms = 20, .interval_ms = 100};
+    settings.admission = {.target_ms = 20, .interval_ms = 200};
     ReactorRig<K> rig(std::move(settings));
     REQUIRE_EQ(rig.failure, "");
     rig.go_live();
-    auto first = rig.connect();
-    auto later = rig.connect();
-    first->write(get("/h/1"));
+    auto early = rig.connect();
+    auto late = rig.connect();
+    early->write(get("/h/1") + get("/h/2"));
     rig.quiet();
     // The oldest has waited longer than the target, but the queue is young.
-    pass(40);
-    later->write(get("/h/2"));
+    pass(60);
+    late->write(get("/h/3"));
     rig.quiet();
-    CHECK(later->in.answers.empty());
-    // Now it stands. What needs no handler is answered as ever.
-    pass(100);
+    const Started first = next_request(rig);
+    CHECK(late->in.answers.empty());
+    // Now it stands, and moves too slowly. What needs no handler is answered as ever.
+    pass(160);
+    rig.quiet();
     auto refused = rig.connect();
-    const auto& answers = rig.talk(*refused, get("/h/3") + get("/fixed"), 2);
+    const auto& answers = rig.talk(*refused, get("/h/4") + get("/fixed"), 2);
     REQUIRE_EQ(answers.size(), 2u);
     CHECK_EQ(answers[0].status, 503u);
     CHECK_EQ(answers[1].status, 200u);
     CHECK(!refused->ended);
-    // Those that wait are served.
-    for (int n = 0; n < 2; ++n) {
-        const Started started = next_request(rig);
-        rig.worker.answer(started.slot, started.generation, {.body = "served"});
-    }
-    CHECK(rig.until([&] { return first->in.answers.size() == 1 && later->in.answers.size() == 1; }));
-    CHECK_EQ(later->in.answers[0].status, 200u);
+    // Who has waited for too long is refused, who has not is served; none of the refused reaches a handler.
+    rig.worker.answer(first.slot, first.generation, {.body = "first"});
+    CHECK(rig.until([&] { return early->in.answers.size() == 2; }));
+    CHECK_EQ(early->in.answers[0].status, 200u);
+    CHECK_EQ(early->in.answers[1].status, 503u);
+    const Started third = next_request(rig);
+    CHECK_EQ(rig.worker.path(third.slot), "/h/3");
+    rig.worker.answer(third.slot, third.generation, {.body = "third"});
+    CHECK(rig.until([&] { return late->in.answers.size() == 1; }));
+    CHECK_EQ(late->in.answers[0].status, 200u);
     // The queue has been empty: all is as before.
     rig.quiet();
-    refused->write(get("/h/4"));
-    const Started started = next_request(rig);
-    rig.worker.answer(started.slot, started.generation, {.body = "again"});
+    refused->write(get("/h/5"));
+    const Started again = next_request(rig);
+    rig.worker.answer(again.slot, again.generation, {.body = "again"});
     CHECK(rig.until([&] { return refused->in.answers.size() == 3; }));
     CHECK_EQ(refused->in.answers[2].status, 200u);
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(HeldCore, "admission: requests behind one handler that holds the core are not refused") {
+    shard::Settings settings = small_settings();
+    settings.admission = {.target_ms = 20, .interval_ms = 100};
+    ReactorRig<K> rig(std::move(settings));
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    std::vector<std::unique_ptr<Peer>> peers;
+    for (unsigned n = 0; n < 5; ++n) {
+        peers.push_back(rig.connect());
+        peers.back()->write(get("/h/" + std::to_string(n)));
+        rig.quiet();
+        pass(60);
+    }
+    for (unsigned n = 0; n < 5; ++n) {
+        CHECK(peers[n]->in.answers.empty());
+        const Started started = next_request(rig);
+        rig.worker.answer(started.slot, started.generation, {.body = "served"});
+        CHECK(rig.until([&] { return peers[n]->in.answers.size() == 1; }));
+        CHECK_EQ(peers[n]->in.answers[0].status, 200u);
+    }
     rig.check_all_returned();
 }
 

@@ -47,8 +47,8 @@ Started next_request(ReactorRig<K>& rig) {
         layout::Entry entry;
         while (found.slot == layout::NO_OFFSET && rig.worker.pop(entry)) {
             if (EntryType(entry.head & 0xff) != EntryType::request) continue;
-            found = {entry.head >> 8, entry.generation};
-            rig.worker.start(found.slot, found.generation);
+            const Started next{entry.head >> 8, entry.generation};
+            if (rig.worker.start(next.slot, next.generation)) found = next;
         }
         return found.slot != layout::NO_OFFSET;
     });

@@ -1,6 +1,7 @@
-#include "io/listener.hpp"
+#include "io/sockets.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <cerrno>
 
@@ -13,6 +14,11 @@ int accept_waiting(int listener) {
     do accepted = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     while (accepted < 0 && errno == EINTR);
     return accepted < 0 ? -errno : accepted;
+}
+
+bool is_reset(int socket) {
+    pollfd one{socket, 0, 0};
+    return poll(&one, 1, 0) > 0 && (one.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 }  // namespace pinion::io

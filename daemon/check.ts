@@ -3,12 +3,12 @@ import type { Addon } from "../runtime/addon.js";
 import { loadConfig } from "./config/load.js";
 import type { RouteConfig } from "./config/types.js";
 import { compileModules } from "./modules.js";
-import { methodsOf, planRoutes } from "./routes.js";
+import { describeMethods, planRoutes } from "./routes.js";
 
 /** Throws with everything that is wrong; else one line to print. */
 export async function check(addon: Pick<Addon, "checkPattern">, file: string): Promise<string> {
   const loaded = loadConfig(file, (pattern) => addon.checkPattern(pattern));
-  const { handlers } = planRoutes(loaded, await compileModules(loaded));
+  const { handlers } = planRoutes(loaded, (await compileModules(loaded)).byName);
   const { routes } = loaded.config;
   return `${file}: valid, ${count(routes.length, "route")}, ${count(handlers.length, "handler")}`;
 }
@@ -19,16 +19,19 @@ export async function listRoutes(
   file: string,
 ): Promise<string> {
   const loaded = loadConfig(file, (pattern) => addon.checkPattern(pattern));
-  const modules = await compileModules(loaded);
+  const { byName: modules } = await compileModules(loaded);
   planRoutes(loaded, modules);
   const { routes, health } = loaded.config;
   const rows = routes.map((route) => [
     route.path,
-    methodsOf(route, modules).join(" "),
+    describeMethods(route, modules),
     describeAnswer(route),
   ]);
   if (health.enabled)
-    rows.push([health.live, "GET", "health: live"], [health.ready, "GET", "health: ready"]);
+    rows.push(
+      [health.live, "GET HEAD", "health: live"],
+      [health.ready, "GET HEAD", "health: ready"],
+    );
   return renderTable([["PATTERN", "METHODS", "ANSWER"], ...rows]);
 }
 

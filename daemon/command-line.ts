@@ -21,11 +21,12 @@ function createProgram(): Command {
     .description(
       "Application server for Node.js: serves TypeScript handlers over HTTP, one shard per core.",
     )
-    .version(readVersion(), "-V, --version", "print the version")
+    .version(readVersion(), "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .showHelpAfterError("(pinion --help says how it is used)")
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text + hintFor(text)) })
     .addHelpText("after", EXAMPLES);
   program
     .command("serve")
@@ -80,6 +81,13 @@ async function addon() {
   return loadAddon();
 }
 
+// What other servers call it.
+function hintFor(mistake: string): string {
+  return /unknown option '(--port|--host|--bind|-p)\b/.test(mistake)
+    ? "(an address is given by --listen, such as --listen :8080 or --listen 127.0.0.1:8080)\n"
+    : "";
+}
+
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
 }
@@ -100,7 +108,8 @@ function readVersion(): string {
 /** Runs the command of the arguments after the program's name; the exit code. */
 export async function runCommand(words: readonly string[]): Promise<number> {
   try {
-    await createProgram().parseAsync(words, { from: "user" });
+    const given = words[0] === "-V" ? ["--version"] : words;
+    await createProgram().parseAsync(given, { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : MISUSED;

@@ -1,28 +1,16 @@
-// Which methods a handler module exports functions for, told from its text: the shards know the methods of a route before
-// any worker has loaded its module.
+// What a handler module can answer, told from the names that it exports: the shards know the methods of a route before any
+// worker has loaded its module.
 import { METHODS, type Method } from "../runtime/methods.js";
 
-const DECLARED = /^[ \t]*export\s+(?:async\s+)?(?:function\s*\*?|const|let|var|class)\s+([\w$]+)/gm;
-const LISTED = /^[ \t]*export\s*\{([^}]*)\}/gm;
-// Exports whose names the text does not show.
-const HIDDEN = /^[ \t]*export\s*(?:\*|(?:const|let|var)\s*[{[])/m;
-const OTHER_WAYS = new Set(["default", "factory"]);
-
 /** The methods that a module's named exports answer; undefined: it answers in another way, or one cannot tell. */
-export function exportedMethods(code: string): readonly Method[] | undefined {
-  if (HIDDEN.test(code) || /^[ \t]*export\s+default\b/m.test(code)) return undefined;
-  const names = new Set([...code.matchAll(DECLARED)].map((match) => match[1] ?? ""));
-  for (const [, list = ""] of code.matchAll(LISTED)) {
-    for (const item of list.split(","))
-      names.add(
-        item
-          .trim()
-          .split(/\s+as\s+/)
-          .at(-1) ?? "",
-      );
-  }
-  const methods = METHODS.filter((method) => names.has(method));
-  return methods.length === 0 || [...names].some((name) => OTHER_WAYS.has(name))
-    ? undefined
-    : methods;
+export function exportedMethods(names: readonly string[] | null): readonly Method[] | undefined {
+  if (names === null || names.includes("default") || names.includes("factory")) return undefined;
+  const methods = METHODS.filter((method) => names.includes(method));
+  return methods.length === 0 ? undefined : methods;
+}
+
+/** True if nothing that the module exports can be a handler. */
+export function exportsNoHandler(names: readonly string[] | null): boolean {
+  if (names === null || names.includes("default") || names.includes("factory")) return false;
+  return exportedMethods(names) === undefined;
 }

@@ -1,18 +1,16 @@
 // Makes the handler modules ready to be imported, before a socket opens.
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { CompileError } from "../runtime/compile-handlers.js";
-import type { Method } from "../runtime/methods.js";
+import type { CompileError, HandlerFile } from "../runtime/compile-handlers.js";
 import type { LoadedConfig } from "./config/load.js";
 import { formatProblem } from "./config/problem.js";
-import { exportedMethods } from "./module-exports.js";
 
-/** A handler module, ready to be imported. */
-export interface HandlerModule {
-  url: string;
-  methods: readonly Method[] | undefined;
+export interface HandlerModules {
+  /** By the `handler` values of the configuration. */
+  byName: ReadonlyMap<string, HandlerFile>;
+  /** Where the compiled modules lie, for keepCompiled(); undefined: there are none. */
+  folder: string | undefined;
 }
 
 export class CompileFailure extends Error {
@@ -20,22 +18,29 @@ export class CompileFailure extends Error {
   readonly code = "PINION_CONFIG";
 }
 
-/** The modules by the `handler` values of the configuration. Throws with every mistake in any of them. */
-export async function compileModules({
-  config,
-}: LoadedConfig): Promise<Map<string, HandlerModule>> {
+/** Throws with every mistake in any of the modules. */
+export async function compileModules({ config }: LoadedConfig): Promise<HandlerModules> {
   const names = new Set(config.routes.flatMap((route) => route.handler ?? []));
-  if (names.size === 0) return new Map();
+  if (names.size === 0) return { byName: new Map(), folder: undefined };
   const { compileHandlers } = await import("../runtime/compile-handlers.js");
-  const paths = new Map([...names].map((name) => [name, resolve(config.folder, name)]));
-  const { urls, errors } = await compileHandlers([...new Set(paths.values())], cacheFolder());
+  const paths = new Map([...names].map((name) => [name, realPath(resolve(config.folder, name))]));
+  const { modules, folder, errors } = await compileHandlers([...paths.values()], cacheFolder());
   if (errors.length > 0) throw new CompileFailure(errors.map(describe).join("\n"));
-  return new Map(
-    [...paths].map(([name, path]) => {
-      const url = urls.get(path) ?? "";
-      return [name, { url, methods: exportedMethods(readFileSync(fileURLToPath(url), "utf8")) }];
-    }),
-  );
+  const byName = new Map<string, HandlerFile>();
+  for (const [name, path] of paths) {
+    const module = modules.get(path);
+    if (module !== undefined) byName.set(name, module);
+  }
+  return { byName, folder };
+}
+
+// As the modules that import each other name themselves.
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path; // the compiler says why
+  }
 }
 
 function describe({ file, line, column, text }: CompileError): string {

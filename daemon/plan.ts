@@ -11,6 +11,8 @@ import type { RoutePlan } from "./routes.js";
 export interface Plan {
   config: Config;
   routes: RoutePlan;
+  /** Where the compiled handlers lie; undefined: there are none. */
+  compiled: string | undefined;
 }
 
 const CHILD = fileURLToPath(new URL("./plan-child.js", import.meta.url));
@@ -38,6 +40,7 @@ export async function makePlan(
   const { compileModules } = await import("./modules.js");
   const { planRoutes } = await import("./routes.js");
   const loaded = loadConfig(file, (pattern) => addon.checkPattern(pattern));
-  const routes = planRoutes(loaded, await compileModules(loaded));
-  return serialize({ config: loaded.config, routes } satisfies Plan);
+  const { byName, folder } = await compileModules(loaded);
+  const routes = planRoutes(loaded, byName);
+  return serialize({ config: loaded.config, routes, compiled: folder } satisfies Plan);
 }

@@ -1,12 +1,15 @@
 import test from "ava";
 import { parseConfig } from "./config/load.js";
-import type { HandlerModule } from "./modules.js";
-import { planRoutes } from "./routes.js";
+import type { HandlerModules } from "./modules.js";
+import { describeMethods, planRoutes } from "./routes.js";
 
 // Modules that exist: this file and its neighbour.
-const modules = new Map<string, HandlerModule>([
-  ["./routes.js", { url: "file:///a.js", methods: undefined }],
-  ["./main.js", { url: "file:///b.js", methods: ["GET", "POST"] }],
+const modules: HandlerModules["byName"] = new Map([
+  ["./routes.js", { url: "file:///a.js", exports: null }],
+  ["./main.js", { url: "file:///b.js", exports: ["GET", "POST"] }],
+  ["./check.js", { url: "file:///c.js", exports: ["get", "helper"] }],
+  ["./plan.js", { url: "file:///d.js", exports: ["factory"] }],
+  ["./modules.js", { url: "file:///e.js", exports: [] }],
 ]);
 
 const load = (yaml: string) =>
@@ -86,5 +89,48 @@ test("clashes that only the modules' methods show are refused", (t) => {
     plan(
       "routes:\n  - { path: /a, handler: ./main.js }\n  - { path: /a, handler: ./routes.js, methods: [PUT] }\n",
     ),
+  );
+});
+
+const refused: [name: string, rest: string, message: RegExp][] = [
+  [
+    "a method that the module does not export",
+    "handler: ./main.js, methods: [GET, HEAD, PUT]",
+    /:2:58: \.\/main\.js exports no PUT, only GET, POST; .* \[handler\/method\]/,
+  ],
+  [
+    "a module without a handler",
+    "handler: ./check.js",
+    /:2:26: \.\/check\.js exports get, helper \(did you mean "GET"\?\): export a default function/,
+  ],
+  ["a module that exports nothing", "handler: ./modules.js", /:2:26: .* exports nothing: export a/],
+  [
+    "options for a module without a factory",
+    "handler: ./main.js, options: { a: 1 }",
+    /:2:37: \.\/main\.js exports no factory, .* \[handler\/options\]/,
+  ],
+];
+for (const [name, rest, message] of refused) {
+  test(`refused at its place: ${name}`, (t) => {
+    const error = t.throws(() => plan(`routes:\n  - { path: /a, ${rest} }\n`));
+    t.regex(error.message, message);
+  });
+}
+
+test("what the exports do not show is left to the worker", (t) => {
+  t.notThrows(() =>
+    plan(
+      "routes:\n  - { path: /a, handler: ./plan.js, options: 1, methods: [PUT] }\n  - { path: /b, handler: ./routes.js, options: 1, methods: [PUT] }\n",
+    ),
+  );
+});
+
+test("methods for people: HEAD where GET is, and a factory says it later", (t) => {
+  const { config } = load(
+    "routes:\n  - { path: /a, handler: ./main.js }\n  - { path: /b, handler: ./plan.js }\n  - { path: /c, handler: ./plan.js, methods: [POST] }\n  - { path: /d, respond: {} }\n",
+  );
+  t.deepEqual(
+    config.routes.map((route) => describeMethods(route, modules)),
+    ["GET HEAD POST", "(from its factory)", "POST", "GET HEAD"],
   );
 });

@@ -3,9 +3,11 @@ import type { NativeRoute } from "../runtime/addon.js";
 import type { HandlerSource } from "../runtime/messages.js";
 import { METHODS, type Method } from "../runtime/methods.js";
 import { findClashes } from "./config/patterns.js";
-import { ConfigError } from "./config/problem.js";
+import { byPosition, ConfigError, type Problem } from "./config/problem.js";
 import type { LoadedConfig } from "./config/load.js";
-import type { HandlerModule } from "./modules.js";
+import { didYouMean } from "./config/suggest.js";
+import { exportedMethods, exportsNoHandler } from "./module-exports.js";
+import type { HandlerModules } from "./modules.js";
 import type { Config, RespondConfig, RouteConfig } from "./config/types.js";
 
 export interface RoutePlan {
@@ -16,11 +18,10 @@ export interface RoutePlan {
 // Without `methods`, a default function is asked for every method but the two that no handler expects.
 const ANY_METHOD = METHODS.filter((method) => method !== "CONNECT" && method !== "TRACE");
 
-/** `modules`: by the `handler` value of the configuration. Throws a ConfigError where routes clash. */
-export function planRoutes(
-  loaded: LoadedConfig,
-  modules: ReadonlyMap<string, HandlerModule>,
-): RoutePlan {
+type Modules = HandlerModules["byName"];
+
+/** Throws a ConfigError where routes clash, or ask of a module what it does not export. */
+export function planRoutes(loaded: LoadedConfig, modules: Modules): RoutePlan {
   const { config, document } = loaded;
   const handlers: HandlerSource[] = [];
   const native = config.routes.map((route): NativeRoute => {
@@ -37,6 +38,9 @@ export function planRoutes(
       ...(route.respond === undefined ? {} : { respond: fixedAnswer(route.respond) }),
     };
   });
+  const unfit = config.routes.flatMap((route, index) =>
+    checkExports(route, index, loaded, modules),
+  );
   const clashes = findClashes(
     config.routes.map((route, index) => ({
       pattern: route.path,
@@ -45,18 +49,76 @@ export function planRoutes(
       offset: document.valueOffset(["routes", index, "path"]),
     })),
   );
-  if (clashes.length > 0) throw new ConfigError(clashes, loaded.name, loaded.source);
+  const problems = [...unfit, ...clashes].sort(byPosition);
+  if (problems.length > 0) throw new ConfigError(problems, loaded.name, loaded.source);
   return { native: [...native, ...healthRoutes(config)], handlers };
 }
 
-/** Methods of a route: as configured, else what its answer can do. */
-export function methodsOf(
+// What can be told before the module runs; the worker looks at the rest.
+function checkExports(
   route: RouteConfig,
-  modules: ReadonlyMap<string, HandlerModule>,
-): readonly Method[] {
+  index: number,
+  { document }: LoadedConfig,
+  modules: Modules,
+): Problem[] {
+  const exports = modules.get(route.handler ?? "")?.exports ?? null;
+  const { handler = "", methods = [] } = route;
+  if (exports === null) return [];
+  const path = ["routes", index];
+  if (exportsNoHandler(exports)) {
+    return [
+      {
+        code: "handler/exports",
+        message: `${handler} exports ${listed(exports)}${didYouMeanExport(exports)}: export a default function, functions named by methods (GET, POST, …), or a function \`factory\` that returns one of these`,
+        offset: document.valueOffset([...path, "handler"]),
+      },
+    ];
+  }
+  const problems: Problem[] = [];
+  const answered = exportedMethods(exports);
+  for (const [at, method] of methods.entries()) {
+    if (answered === undefined || answered.includes(method)) continue;
+    if (method === "HEAD" && answered.includes("GET")) continue;
+    const message = `${handler} exports no ${method}, only ${answered.join(", ")}; add it there, or remove it here`;
+    const offset = document.valueOffset([...path, "methods", at]);
+    problems.push({ code: "handler/method", message, offset });
+  }
+  if (route.options !== undefined && !exports.includes("factory")) {
+    problems.push({
+      code: "handler/options",
+      message: `${handler} exports no factory, which is what options are handed to; export one, or remove options`,
+      offset: document.keyOffset([...path, "options"]),
+    });
+  }
+  return problems;
+}
+
+function listed(exports: readonly string[]): string {
+  return exports.length === 0 ? "nothing" : exports.join(", ");
+}
+
+function didYouMeanExport(exports: readonly string[]): string {
+  const found = exports
+    .map((name) => didYouMean(name, [...METHODS, "factory"]))
+    .filter((hint) => hint !== "");
+  return found[0] ?? "";
+}
+
+/** Methods of a route: as configured, else what its answer can do. */
+export function methodsOf(route: RouteConfig, modules: Modules): readonly Method[] {
   if (route.methods !== undefined) return route.methods;
   if (route.handler === undefined) return ["GET"];
-  return modules.get(route.handler)?.methods ?? ANY_METHOD;
+  return exportedMethods(modules.get(route.handler)?.exports ?? null) ?? ANY_METHOD;
+}
+
+/** For people: GET answers HEAD too, and what a factory returns is known only when it has run. */
+export function describeMethods(route: RouteConfig, modules: Modules): string {
+  const exports = modules.get(route.handler ?? "")?.exports ?? [];
+  if (route.methods === undefined && exports.includes("factory")) return "(from its factory)";
+  const methods = methodsOf(route, modules);
+  return METHODS.filter(
+    (method) => methods.includes(method) || (method === "HEAD" && methods.includes("GET")),
+  ).join(" ");
 }
 
 function methodBits(methods: readonly Method[]): number {
@@ -68,7 +130,7 @@ function handlerIndex(
   handlers: HandlerSource[],
   name: string,
   options: unknown,
-  modules: ReadonlyMap<string, HandlerModule>,
+  modules: Modules,
 ): number {
   const key = JSON.stringify(options);
   const found = handlers.findIndex(

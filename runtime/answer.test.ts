@@ -1,7 +1,7 @@
 import test from "ava";
 import { bodyText, type FakeAnswer, FakeReactor } from "./fake-reactor.test.support.js";
 import { AnswerFlag, ContentType, SlotState } from "./layout.generated.js";
-import { type Answer, reply } from "./reply.js";
+import { type Answer, type Body, reply } from "./reply.js";
 
 const WHOLE = AnswerFlag.last | AnswerFlag.lengthKnown;
 
@@ -41,6 +41,94 @@ test("what a handler returns decides status and content type", async (t) => {
     t.deepEqual(answer.fields, []);
   }
 });
+
+test("a promise as body is waited for", async (t) => {
+  const later = async (body: Body): Promise<Body> => {
+    await new Promise((done) => setTimeout(done, 5));
+    return body;
+  };
+  const thenable = {
+    then(done: (body: Body) => void) {
+      done("then");
+      return Promise.resolve() as never;
+    },
+  };
+  const text = await answered(reply(201, later("text"), { "X-A": "b" }));
+  t.deepEqual([text.status, bodyText(text), text.fields], [201, "text", [["X-A", "b"]]]);
+  t.is(bodyText(await answered(reply(200, later({ a: 1 })))), '{"a":1}');
+  t.is(bodyText(await answered(reply(200, later(later("twice"))))), "twice");
+  t.is(bodyText(await answered(reply(200, thenable))), "then");
+  const failed = await answered(reply(200, Promise.reject(new Error("no"))));
+  t.is(failed.status, 500);
+});
+
+test("a Blob is its bytes, with its type and length", async (t) => {
+  const made: [Answer, number, unknown[]][] = [
+    [new Blob(["a", "b"], { type: "text/plain; charset=utf-8" }), ContentType.textPlain, []],
+    [new Blob(["ab"], { type: "image/png" }), ContentType.none, [["Content-Type", "image/png"]]],
+    [new Blob(["ab"]), ContentType.octetStream, []],
+    [
+      reply(200, new Blob(["ab"], { type: "image/png" }), { "Content-Type": "text/css" }),
+      ContentType.none,
+      [["Content-Type", "text/css"]],
+    ],
+  ];
+  for (const [value, contentType, fields] of made) {
+    const answer = await answered(value);
+    t.deepEqual([answer.status, answer.contentType, bodyText(answer)], [200, contentType, "ab"]);
+    t.deepEqual(answer.fields, fields as typeof answer.fields);
+    t.is(answer.length, 2);
+  }
+  const large = await answered(new Blob(["x".repeat(300_000)]));
+  t.is(large.length, 300_000);
+  t.is(bodyText(large).length, 300_000);
+});
+
+class WithFields {
+  a = 1;
+}
+class WithoutFields {
+  readonly #a = 1;
+  get a(): number {
+    return this.#a;
+  }
+}
+class WithJson extends WithoutFields {
+  toJSON(): unknown {
+    return { a: this.a };
+  }
+}
+
+test("objects of classes are JSON if JSON shows anything of them", async (t) => {
+  const nothing = Object.create(null) as Record<string, unknown>;
+  nothing["a"] = 1;
+  for (const value of [new WithFields(), new WithJson(), nothing])
+    t.is(bodyText(await answered(value)), '{"a":1}');
+  for (const value of [{}, Object.create(null) as object])
+    t.is(bodyText(await answered(value)), "{}");
+  t.is(bodyText(await answered([])), "[]");
+});
+
+const refused: [name: string, value: Answer, message: RegExp][] = [
+  ["an Error", new Error("x"), /returned an Error: throw it, or return reply\(/],
+  ["an Error as a body", reply(400, new RangeError("x")), /returned an Error/],
+  ["a Map", new Map([["a", 1]]), /a Map: return an object, such as Object\.fromEntries/],
+  ["a Set", new Set(["a"]), /a Set: return an array, such as \[\.\.\.set\]/],
+  ["FormData", new FormData(), /a FormData: return new Response\(formData\)/],
+  ["URLSearchParams", new URLSearchParams("a=b"), /a URLSearchParams: return its toString\(\)/],
+  ["a class without fields", new WithoutFields(), /class WithoutFields, .* toJSON\(\)/],
+  ["a WeakMap", new WeakMap(), /class WeakMap/],
+  ["a regular expression", /a/, /class RegExp/],
+  ["a reply in a reply", reply(200, reply(201)), /is a reply\(\) itself/],
+  ["a Response in a reply", reply(200, new Response("x")), /is a Response: return it by itself/],
+];
+for (const [name, value, message] of refused) {
+  test(`refused, with what to do: ${name}`, async (t) => {
+    const reactor = FakeReactor.with(() => value);
+    t.is((await reactor.fetch()).status, 500);
+    t.regex(reactor.logs.at(-1)?.message ?? "", message);
+  });
+}
 
 test("every length of text fits, ASCII or not, behind the request or in credits", async (t) => {
   for (const answerBytes of [0, 512, 1024]) {

@@ -2,7 +2,7 @@
 // for one piece becomes a stream of parts.
 import { types } from "node:util";
 import type { Exchange } from "./exchange.js";
-import { type FieldBlock, fieldsOfResponse } from "./fields.js";
+import { FieldBlock, fieldsOfResponse } from "./fields.js";
 import {
   AnswerFlag,
   ContentType,
@@ -18,7 +18,7 @@ import {
 } from "./layout.generated.js";
 import type { Waiter } from "./lane.js";
 import { headWord, SLOT_ANSWER_HEAD_WORD, writeText } from "./region.js";
-import { hasNoBody, isReply, type StreamBody } from "./reply.js";
+import { type Body, hasNoBody, isReply, isThenable, Reply, type StreamBody } from "./reply.js";
 import { asBytes, StreamAnswer } from "./stream-answer.js";
 
 // More than this is not copied into one contiguous range: smaller pieces leave earlier and fit anywhere.
@@ -153,11 +153,21 @@ export function answer(exchange: Exchange, value: unknown): void {
   if (value === undefined || value === null) return answerText(exchange, "", NO_CONTENT, null);
   if (typeof value === "object") {
     if (isReply(value)) {
+      if (isThenable(value.body)) return answerLater(exchange, value, value.body);
       return answerBody(exchange, value.body, value.status, value.fields, value.length);
     }
-    if (isResponse(value)) return answerResponse(exchange, value);
+    if (hasTag(value, "Response")) return answerResponse(exchange, value as Response);
   }
   answerBody(exchange, value, 200, null, -1);
+}
+
+// The rest of the answer is known, its body comes later: as if the handler itself had waited for it.
+function answerLater(exchange: Exchange, made: Reply, body: PromiseLike<unknown>): void {
+  const { status, fields, length } = made;
+  // What only looks like a promise starts its work when it is asked: in its request's context.
+  const wait = async (): Promise<Reply> => new Reply(status, (await body) as Body, fields, length);
+  const promise = exchange.resource === null ? wait() : exchange.resource.runInAsyncScope(wait);
+  promise.then(exchange.resolved, exchange.rejected);
 }
 
 function answerBody(
@@ -188,13 +198,32 @@ function answerBody(
     return answerBytes(exchange, asBytes(body), head(ContentType.octetStream), fields);
   }
   if (isStream(body)) {
+    refuseIterable(body);
     const word = head(ContentType.octetStream) & ~(WHOLE << 24);
     new StreamAnswer(exchange, word, fields, length, body).start();
     return;
   }
+  const prototype = Object.getPrototypeOf(body) as unknown;
+  if (prototype !== Object.prototype && prototype !== Array.prototype) {
+    if (isBlob(body)) return answerBlob(exchange, body, status, fields, length);
+    refuseEmpty(body);
+  }
   const json = JSON.stringify(body) as string | undefined;
   if (json === undefined) throw new TypeError("the handler returned an object that is no JSON");
   answerText(exchange, json, head(ContentType.json), fields);
+}
+
+function answerBlob(
+  exchange: Exchange,
+  blob: Blob,
+  status: number,
+  given: FieldBlock | null,
+  length: number,
+): void {
+  const fields = given ?? new FieldBlock();
+  if (fields.contentType < 0 && blob.type !== "") fields.add("Content-Type", blob.type);
+  const size = length >= 0 ? length : blob.size;
+  answerBody(exchange, blob.stream(), status, fields, size);
 }
 
 const NO_CONTENT = headWord(204, ContentType.none, WHOLE);
@@ -206,8 +235,48 @@ function isStream(body: object): body is StreamBody {
 }
 
 // By its tag: to name the class would load the whole of fetch() into a worker that does not use it.
-function isResponse(value: object): value is Response {
-  return (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === "Response";
+function hasTag(value: object, tag: string): boolean {
+  return (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === tag;
+}
+
+function isBlob(value: object): value is Blob {
+  return hasTag(value, "Blob") || hasTag(value, "File");
+}
+
+// What can be iterated, but not into parts of a body.
+function refuseIterable(body: object): void {
+  const refuse = (what: string, instead: string): never => {
+    throw new TypeError(`the handler returned a ${what}: return ${instead}`);
+  };
+  if (types.isMap(body)) refuse("Map", "an object, such as Object.fromEntries(map)");
+  if (types.isSet(body)) refuse("Set", "an array, such as [...set]");
+  if (hasTag(body, "FormData")) refuse("FormData", "new Response(formData)");
+  if (hasTag(body, "URLSearchParams")) refuse("URLSearchParams", "its toString()");
+  if (hasTag(body, "Headers")) refuse("Headers", "Object.fromEntries(headers)");
+}
+
+// What JSON would turn into {} in silence.
+function refuseEmpty(body: object): void {
+  if ("toJSON" in body) return;
+  if (types.isNativeError(body) || body instanceof Error) {
+    throw new TypeError(
+      "the handler returned an Error: throw it, or return reply(status, { error: error.message })",
+      { cause: body },
+    );
+  }
+  if (isReply(body)) throw new TypeError("the body of reply() is a reply() itself: return that");
+  if (hasTag(body, "Response")) {
+    throw new TypeError("the body of reply() is a Response: return it by itself");
+  }
+  const prototype = Object.getPrototypeOf(body) as { constructor?: { name?: unknown } } | null;
+  if (prototype === null || Object.getPrototypeOf(prototype) === null || Array.isArray(body))
+    return;
+  if (Object.keys(body).length > 0) return;
+  const name = typeof prototype.constructor?.name === "string" ? prototype.constructor.name : "";
+  throw new TypeError(
+    `the handler returned an object of the class ${name}, which has no fields that JSON shows: ` +
+      "return a plain object, or give the class a method toJSON()",
+  );
 }
 
 function answerResponse(exchange: Exchange, response: Response): void {

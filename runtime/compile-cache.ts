@@ -1,5 +1,6 @@
-// Compiled handlers on disk. A manifest for each source file names the files that went into it, with their hashes, and the
-// output; an output's name contains its hash, so that a worker that is still starting never finds another one's.
+// Compiled handlers on disk. A manifest for each set of handler modules names the files that went into it, with their
+// hashes, and the folder that has the compiled ones; the folder's name is a hash of the same, so that a worker that is
+// still to be started finds what its daemon has checked.
 import { createHash } from "node:crypto";
 import {
   accessSync,
@@ -13,106 +14,154 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
-import { basename, extname, join } from "node:path";
+import { join } from "node:path";
 
-export interface Manifest {
-  /** Absolute paths of the files that were compiled. */
-  inputs: string[];
-  /** Absolute paths that imports of packages were resolved to. */
-  externals: string[];
+/** What a set of handler modules was compiled to. */
+export interface Compiled {
+  /** By absolute path of the handler module. */
+  modules: [path: string, module: { url: string; exports: string[] | null }][];
+  /** Files of `folder`. */
+  outputs: string[];
+  folder: string;
 }
 
-interface StoredManifest {
-  inputs: [path: string, hash: string][];
-  externals: string[];
-  output: string;
+/** What went into it. */
+export interface Inputs {
+  files: [path: string, hash: string][];
+  /** Absolute paths that imports of packages lead to: they have to be there. */
+  packages: string[];
 }
 
-const STALE_MS = 24 * 60 * 60 * 1000;
+interface Manifest extends Compiled {
+  inputs: Inputs;
+}
 
-function hash(data: string | Uint8Array): string {
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Unused for so long, an entry goes. */
+const STALE_MS = 30 * DAY_MS;
+/** Beyond so many entries, those go that were unused for a day: no running daemon lets its own get so old. */
+const ENTRIES_MAX = 32;
+const OURS = /-[0-9a-f]{20}(\.json|\.mjs)?(\.[0-9]+)?$/;
+
+export function hash(data: string | Uint8Array): string {
   return createHash("sha256").update(data).digest("hex").slice(0, 20);
 }
 
 export class CompileCache {
-  readonly #wanted: string;
+  readonly #directory: string;
   readonly #version: string;
-  #directory: string | undefined;
 
-  /** `version`: of the compiler; another one's outputs are not used. */
+  /** `version`: of all that decides on the output but the sources; what another one has written is not used. */
   constructor(directory: string, version: string) {
-    this.#wanted = directory;
+    this.#directory = writable(directory) ?? temporaryDirectory();
     this.#version = version;
   }
 
-  /** Path of the compiled file, or null: it has to be compiled. */
-  find(file: string): string | null {
-    const directory = this.#open();
+  /** What the files were compiled to; null: they have to be compiled. */
+  find(files: readonly string[]): Compiled | null {
     try {
-      const manifest = JSON.parse(
-        readFileSync(join(directory, this.#manifest(file)), "utf8"),
-      ) as StoredManifest;
-      const output = join(directory, manifest.output);
-      const fresh =
-        existsSync(output) &&
-        manifest.inputs.every(([input, was]) => hash(readFileSync(input)) === was) &&
-        manifest.externals.every((external) => existsSync(external));
-      return fresh ? output : null;
+      const text = readFileSync(this.#manifest(files), "utf8");
+      const manifest = JSON.parse(text) as Manifest;
+      const isFresh =
+        manifest.inputs.files.every(([input, was]) => hashOf(input) === was) &&
+        manifest.inputs.packages.every((path) => existsSync(path)) &&
+        manifest.outputs.every((name) => existsSync(join(manifest.folder, name)));
+      if (!isFresh) return null;
+      touch(manifest.folder);
+      touch(this.#manifest(files));
+      return manifest;
     } catch {
       return null; // no manifest, not one of ours, or an input that is gone
     }
   }
 
-  store(file: string, code: Uint8Array, manifest: Manifest): string {
-    const directory = this.#open();
-    const stem = `${this.#stem(file)}-${hash(code)}`;
-    const output = join(directory, `${stem}.mjs`);
-    const stored: StoredManifest = {
-      inputs: manifest.inputs.map((input) => [input, hash(readFileSync(input))]),
-      externals: manifest.externals,
-      output: `${stem}.mjs`,
-    };
-    this.#write(output, code);
-    this.#write(join(directory, this.#manifest(file)), JSON.stringify(stored));
-    this.#sweep(directory, this.#stem(file), stored.output);
-    return output;
+  /** Where the outputs of such inputs lie; they need not be there yet. */
+  folder(files: readonly string[], inputs: Inputs): string {
+    const lines = inputs.files.map(([path, was]) => `${path}\n${was}`).sort();
+    const all = [this.#version, ...files, ...lines, ...[...inputs.packages].sort()];
+    return join(this.#directory, `handlers-${hash(all.join("\n"))}`);
   }
 
-  #stem(file: string): string {
-    return `${basename(file, extname(file))}-${hash(`${this.#version}\n${file}`)}`;
-  }
-
-  #manifest(file: string): string {
-    return `${this.#stem(file)}.json`;
+  /** `outputs`: texts by name. */
+  store(
+    files: readonly string[],
+    inputs: Inputs,
+    compiled: Omit<Compiled, "outputs">,
+    outputs: ReadonlyMap<string, string>,
+  ): void {
+    const { folder } = compiled;
+    const isThere =
+      existsSync(folder) && [...outputs.keys()].every((name) => existsSync(join(folder, name)));
+    // Those that are there are the same: they may be in use, and stay.
+    if (isThere) touch(folder);
+    else this.#write(folder, outputs);
+    const path = this.#manifest(files);
+    const manifest: Manifest = { ...compiled, outputs: [...outputs.keys()], inputs };
+    writeFileSync(`${path}.${process.pid}`, JSON.stringify(manifest), { mode: 0o600 });
+    renameSync(`${path}.${process.pid}`, path);
+    this.#sweep(folder);
   }
 
   // Renamed into place: another daemon may read the same cache.
-  #write(path: string, data: string | Uint8Array): void {
-    const temporary = `${path}.${process.pid}`;
-    writeFileSync(temporary, data, { mode: 0o600 });
-    renameSync(temporary, path);
-  }
-
-  // Outputs of earlier versions of the file; recent ones may belong to workers that are still to be started.
-  #sweep(directory: string, stem: string, current: string): void {
-    for (const name of readdirSync(directory)) {
-      if (!name.startsWith(stem) || !name.endsWith(".mjs") || name === current) continue;
-      const path = join(directory, name);
-      try {
-        if (Date.now() - statSync(path).mtimeMs > STALE_MS) rmSync(path, { force: true });
-      } catch {
-        // Another daemon was faster.
-      }
+  #write(folder: string, outputs: ReadonlyMap<string, string>): void {
+    const temporary = `${folder}.${process.pid}`;
+    rmSync(temporary, { recursive: true, force: true });
+    mkdirSync(temporary, { mode: 0o700 });
+    for (const [name, text] of outputs) writeFileSync(join(temporary, name), text, { mode: 0o600 });
+    rmSync(folder, { recursive: true, force: true });
+    try {
+      renameSync(temporary, folder);
+    } catch (error) {
+      if (!existsSync(folder)) throw error; // else another daemon was faster, with the same
+      rmSync(temporary, { recursive: true, force: true });
     }
   }
 
-  #open(): string {
-    this.#directory ??= writable(this.#wanted) ?? temporaryDirectory();
-    return this.#directory;
+  #manifest(files: readonly string[]): string {
+    return join(this.#directory, `manifest-${hash([this.#version, ...files].join("\n"))}.json`);
   }
+
+  #sweep(current: string): void {
+    const entries = readdirSync(this.#directory)
+      .filter((name) => OURS.test(name))
+      .map((name) => join(this.#directory, name))
+      .map((path) => ({ path, age: Date.now() - usedAt(path) }))
+      .sort((left, right) => left.age - right.age);
+    for (const [index, { path, age }] of entries.entries()) {
+      if (path === current || age < (index < 2 * ENTRIES_MAX ? STALE_MS : DAY_MS)) continue;
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Says that the folder is in use: a daemon's workers read it again whenever one is replaced. */
+export function keepCompiled(folder: string): void {
+  touch(folder);
+}
+
+function touch(path: string): void {
+  try {
+    utimesSync(path, new Date(), new Date());
+  } catch {
+    // Not there, or another user's: then it is not ours to keep.
+  }
+}
+
+function usedAt(path: string): number {
+  try {
+    return statSync(path).mtimeMs;
+  } catch {
+    return Date.now(); // another daemon was faster
+  }
+}
+
+/** Of a file's contents. */
+export function hashOf(path: string): string {
+  return hash(readFileSync(path));
 }
 
 function writable(directory: string): string | null {

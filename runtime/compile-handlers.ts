@@ -1,30 +1,38 @@
-// Compiles handler modules, so that Node can import them: each with the local files that it imports into one ES module in a
-// cache. Packages stay outside and are named by the URL that they resolve to, so that the cache may lie anywhere.
-import type { BuildFailure, Plugin } from "esbuild";
+// Makes handler modules ready to be imported by Node: each TypeScript file that they consist of becomes one ES module in a
+// cache. JavaScript stays where it is, unless it needs what is compiled. Packages stay outside and are named by the URL
+// that they resolve to, so that the cache may lie anywhere.
 import { accessSync, constants, readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { isBuiltin } from "node:module";
-import { dirname, extname, join, resolve, sep } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { packageRoot } from "./addon-loader.js";
-import { CompileCache, type Manifest } from "./compile-cache.js";
+import { CompileCache, type Compiled, hashOf, type Inputs } from "./compile-cache.js";
+import {
+  type CompileError,
+  type LocalModule,
+  type ModuleGraph,
+  PUBLIC_API,
+  readGraph,
+} from "./compile-graph.js";
+import { compileModule, linkModules, outputName } from "./compile-module.js";
 
-export interface CompileError {
-  file: string;
-  /** 1-based; 0: of the file as a whole. */
-  line: number;
-  column: number;
-  text: string;
+export { keepCompiled } from "./compile-cache.js";
+export type { CompileError } from "./compile-graph.js";
+
+export interface HandlerFile {
+  /** file: URL to import. */
+  url: string;
+  /** Names that it exports; null: they cannot be told without running it. */
+  exports: string[] | null;
 }
 
 export interface CompileResult {
-  /** file: URL to import, by the path that was given. */
-  urls: Map<string, string>;
+  /** By the path that was given; empty if there are errors. */
+  modules: Map<string, HandlerFile>;
+  /** Where the compiled modules lie, for keepCompiled(). */
+  folder: string;
   errors: CompileError[];
 }
-
-/** What Node imports as it is. */
-const PLAIN = new Set([".js", ".mjs", ".cjs"]);
 
 /**
  * Compiles what has to be compiled of the files (absolute paths). What is in the cache is only read and compared: then
@@ -35,7 +43,7 @@ export function compileHandlers(
   files: readonly string[],
   cacheDirectory: string,
 ): Promise<CompileResult> {
-  const result = running.then(() => compileAll(files, cacheDirectory));
+  const result = running.then(() => compileAll([...new Set(files)].sort(), cacheDirectory));
   running = result.catch(() => undefined);
   return result;
 }
@@ -47,83 +55,129 @@ async function compileAll(
   files: readonly string[],
   cacheDirectory: string,
 ): Promise<CompileResult> {
-  const urls = new Map<string, string>();
-  const errors: CompileError[] = [];
-  const cache = new CompileCache(cacheDirectory, compilerVersion());
-  let compiled = false;
-  for (const file of new Set(files)) {
-    try {
-      accessSync(file, constants.R_OK);
-    } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-      const text = missing ? "no such file" : `cannot be read: ${(error as Error).message}`;
-      errors.push({ file, line: 0, column: 0, text });
-      continue;
-    }
-    if (PLAIN.has(extname(file))) {
-      urls.set(file, pathToFileURL(file).href);
-      continue;
-    }
-    let output = cache.find(file);
-    if (output === null) {
-      compiled = true;
-      const result = await compile(file);
-      if ("errors" in result) {
-        errors.push(...result.errors);
-        continue;
-      }
-      output = cache.store(file, result.code, result.manifest);
-    }
-    urls.set(file, pathToFileURL(output).href);
+  const unreadable = files.flatMap(whyUnreadable);
+  const readable = files.filter((file) => !unreadable.some((error) => error.file === file));
+  const cache = new CompileCache(cacheDirectory, version());
+  if (unreadable.length === 0) {
+    const found = cache.find(files);
+    if (found !== null) return resultOf(found);
   }
-  if (compiled) await (await import("esbuild")).stop(); // its process would stay
-  return { urls, errors };
-}
-
-function compilerVersion(): string {
-  const manifest = readFileSync(join(packageRoot(), "package.json"), "utf8");
-  const { dependencies } = JSON.parse(manifest) as { dependencies?: { esbuild?: string } };
-  return dependencies?.esbuild ?? "";
-}
-
-type Compiled = { code: Uint8Array; manifest: Manifest } | { errors: CompileError[] };
-
-async function compile(file: string): Promise<Compiled> {
-  const { build } = await import("esbuild");
-  const directory = dirname(file);
-  const externals = new Set<string>();
   try {
-    const result = await build({
-      entryPoints: [file],
-      absWorkingDir: directory,
-      outfile: "handler.mjs",
-      write: false,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      target: "node20",
-      sourcemap: "inline",
-      sourcesContent: false,
-      metafile: true,
-      logLevel: "silent",
-      plugins: [handlerPlugin(externals)],
-    });
-    const inputs = Object.keys(result.metafile.inputs).map((input) => resolve(directory, input));
-    const settings = nearest(directory, "tsconfig.json");
-    if (settings !== null) inputs.push(settings);
-    const code = result.outputFiles[0]?.contents ?? new Uint8Array();
-    return { code, manifest: { inputs, externals: [...externals] } };
+    const graph = await readGraph(readable);
+    const errors = [...unreadable, ...("errors" in graph ? graph.errors : [])];
+    if ("errors" in graph || errors.length > 0) {
+      return { modules: new Map(), folder: "", errors: errors.sort(byPlace) };
+    }
+    return resultOf(await compileGraph(files, graph, cache));
+  } finally {
+    await (await import("esbuild")).stop(); // its process would stay
+  }
+}
+
+function resultOf({ modules, folder }: Compiled): CompileResult {
+  return { modules: new Map(modules), folder, errors: [] };
+}
+
+function whyUnreadable(file: string): CompileError[] {
+  try {
+    accessSync(file, constants.R_OK);
+    return [];
   } catch (error) {
-    const failures = (error as Partial<BuildFailure>).errors;
-    if (failures === undefined) throw error;
-    return {
-      errors: failures.map(({ text, location }) => ({
-        file: location === null ? file : resolve(directory, location.file),
-        line: location?.line ?? 0,
-        column: location === null ? 0 : location.column + 1,
-        text,
-      })),
-    };
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    const text = missing ? "no such file" : `cannot be read: ${(error as Error).message}`;
+    return [{ file, line: 0, column: 0, text }];
+  }
+}
+
+function byPlace(left: CompileError, right: CompileError): number {
+  return (
+    left.file.localeCompare(right.file) || left.line - right.line || left.column - right.column
+  );
+}
+
+async function compileGraph(
+  files: readonly string[],
+  graph: ModuleGraph,
+  cache: CompileCache,
+): Promise<Compiled> {
+  const paths = [...graph.modules.keys()];
+  paths.push(...settingsOf(paths));
+  const inputs: Inputs = {
+    files: paths.map((path) => [path, hashOf(path)]),
+    packages: [...graph.packages],
+  };
+  const folder = cache.folder(files, inputs);
+  const sources = compiledModules(files, graph);
+  const compiled = await Promise.all(sources.map((source) => compileModule(source, graph, folder)));
+  const outputs = linkModules(compiled);
+  const modules = files.map((file): Compiled["modules"][number] => {
+    const isPlain = graph.modules.get(file)?.isPlain === true;
+    const path = isPlain ? file : join(folder, outputName(file));
+    return [file, { url: pathToFileURL(path).href, exports: graph.exports.get(file) ?? null }];
+  });
+  cache.store(files, inputs, { modules, folder }, outputs);
+  return { modules, folder, outputs: [...outputs.keys()] };
+}
+
+// Those that only Node's own loader reaches, through CommonJS, are not compiled.
+function compiledModules(files: readonly string[], { modules }: ModuleGraph): LocalModule[] {
+  const found = new Set<LocalModule>();
+  const visit = (path: string): void => {
+    const module = modules.get(path);
+    if (module === undefined || module.isPlain || found.has(module)) return;
+    found.add(module);
+    for (const target of module.imports.values()) if (target.isLocal) visit(target.path);
+  };
+  files.forEach(visit);
+  return [...found];
+}
+
+/** All that decides on the output beside the sources. */
+function version(): string {
+  const manifest = readFileSync(join(packageRoot(), "package.json"), "utf8");
+  const { version, dependencies } = JSON.parse(manifest) as {
+    version?: string;
+    dependencies?: { esbuild?: string };
+  };
+  return [FORMAT, version, dependencies?.esbuild, PUBLIC_API].join(" ");
+}
+
+/** To be raised when the outputs of the same compiler change. */
+const FORMAT = 2;
+
+/** The package.json and tsconfig.json files, with what these extend, that say how the files are read. */
+function settingsOf(files: readonly string[]): string[] {
+  const found = new Set<string>();
+  for (const directory of new Set(files.map((file) => dirname(file)))) {
+    for (const name of ["package.json", "tsconfig.json"]) {
+      const file = nearest(directory, name);
+      if (file !== null) addWithBases(file, found);
+    }
+  }
+  return [...found];
+}
+
+function addWithBases(file: string, found: Set<string>): void {
+  if (found.has(file)) return;
+  found.add(file);
+  if (file.endsWith("package.json")) return;
+  const [, value = ""] =
+    /"extends"\s*:\s*("[^"]*"|\[[^\]]*\])/.exec(readFileSync(file, "utf8")) ?? [];
+  for (const [, base = ""] of value.matchAll(/"([^"]+)"/g)) {
+    const path = baseOf(base, file);
+    if (path !== null) addWithBases(path, found);
+  }
+}
+
+function baseOf(base: string, file: string): string | null {
+  try {
+    if (!/^\.{0,2}\//.test(base)) return createRequire(file).resolve(base);
+    const path = resolve(dirname(file), base);
+    const withEnding = extname(path) === ".json" ? path : `${path}.json`;
+    accessSync(withEnding);
+    return withEnding;
+  } catch {
+    return null;
   }
 }
 
@@ -136,53 +190,4 @@ function nearest(directory: string, name: string): string | null {
       if (dirname(folder) === folder) return null;
     }
   }
-}
-
-const RESOLVING = Symbol("resolving");
-const SCRIPT = /\.[cm]?[jt]sx?$/;
-const TYPESCRIPT = /\.[cm]?tsx?$/;
-const PUBLIC_API = new URL("./index.js", import.meta.url).href;
-
-function handlerPlugin(externals: Set<string>): Plugin {
-  return {
-    name: "pinion-handler",
-    setup(build) {
-      build.onResolve({ filter: /^[^./]/ }, async (request) => {
-        if (request.kind === "entry-point" || request.pluginData === RESOLVING) return undefined;
-        if (isBuiltin(request.path)) return { path: request.path, external: true };
-        // Always the runtime that the worker runs, whatever copy the handler's own folder has.
-        if (request.path === "pinion") return { path: PUBLIC_API, external: true };
-        if (/^(file|data|https?):/.test(request.path))
-          return { path: request.path, external: true };
-        const { importer, kind, resolveDir } = request;
-        const found = await build.resolve(request.path, {
-          importer,
-          kind,
-          resolveDir,
-          pluginData: RESOLVING,
-        });
-        if (found.errors.length > 0) return { errors: found.errors };
-        const inPackage = found.path.includes(`${sep}node_modules${sep}`);
-        if (!inPackage || TYPESCRIPT.test(found.path)) return found;
-        externals.add(found.path);
-        return { path: pathToFileURL(found.path).href, external: true };
-      });
-      // What a module finds beside itself is beside its source, not beside the cache.
-      build.onLoad({ filter: SCRIPT }, async ({ path }) => {
-        const source = await readFile(path, "utf8");
-        if (!source.includes("import.meta.")) return undefined;
-        const values: Record<string, string> = {
-          url: pathToFileURL(path).href,
-          filename: path,
-          dirname: dirname(path),
-        };
-        const contents = source.replace(
-          /\bimport\.meta\.(url|filename|dirname)\b/g,
-          (_, name: string) => JSON.stringify(values[name]),
-        );
-        const loader = extname(path).replace(/^\.[cm]?/, "") as "ts" | "tsx" | "js" | "jsx";
-        return { contents, loader };
-      });
-    },
-  };
 }

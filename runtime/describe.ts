@@ -1,11 +1,14 @@
 // What was thrown, as text for a log.
 
+import { isReply } from "./reply.js";
+
 const CAUSES_MAX = 8;
 
 /** With its stack and its causes. Nothing that the error does throws here, and its causes may go round in a circle. */
 export function describe(error: unknown, depth = 0): string {
   try {
-    if (!(error instanceof Error)) return `not an Error was thrown: ${whatIsNoError(error)}`;
+    if (isThrownReply(error)) return "reply() was thrown: return it, or throw an HttpError";
+    if (!(error instanceof Error)) return `not an Error was thrown: ${String(error)}`;
     const cause =
       error.cause === undefined || depth === CAUSES_MAX
         ? ""
@@ -16,8 +19,6 @@ export function describe(error: unknown, depth = 0): string {
   }
 }
 
-function whatIsNoError(value: unknown): string {
-  if (typeof value === "object" && value !== null && Symbol.for("pinion.Reply") in value)
-    return "the answer of reply(); return it instead";
-  return String(value);
+function isThrownReply(value: unknown): boolean {
+  return typeof value === "object" && value !== null && isReply(value);
 }

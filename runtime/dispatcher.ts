@@ -23,7 +23,7 @@ import {
 import type { LogMessage } from "./messages.js";
 import { METHODS } from "./methods.js";
 import { headWord, Region } from "./region.js";
-import { reply } from "./reply.js";
+import { isThenable, reply } from "./reply.js";
 import { type RequestContext, RequestView } from "./request.js";
 
 // A batch ends after so many handlers or so much time: then the reactor turns, and calls again.
@@ -263,12 +263,4 @@ const CALL = resourcesKeepWhatIsEntered() ? call : callAndKeep;
 
 async function asPromise(thenable: unknown): Promise<unknown> {
   return thenable;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === "function"
-  );
 }

@@ -1,5 +1,5 @@
 import test from "ava";
-import { handlersOf } from "./handler.js";
+import { handler, handlersOf } from "./handler.js";
 import { METHODS } from "./methods.js";
 
 const context = { directory: "/configured" };
@@ -50,4 +50,16 @@ test("a module without a handler is refused, and the message says what it export
   await t.throwsAsync(load({ factory: () => Promise.reject(new Error("no file")) }), {
     message: "no file",
   });
+});
+
+test("types: parameters follow from the pattern, and an unknown kind is an error", (t) => {
+  handler<"/{a:int}/{b}/{c:path}">(({ params }) => {
+    const typed: [number, string, string] = [params.a, params.b, params.c];
+    return typed;
+  });
+  handler<"/plain">(({ params }) => params);
+  handler(({ params }) => String(params["any"]));
+  // @ts-expect-error: there is no such kind
+  handler<"/{a:int}/{id:integer}">(({ params }) => params.a);
+  t.pass();
 });

@@ -1,5 +1,6 @@
 // What a handler module exports, and how it is found out.
 import { METHODS, type Method } from "./methods.js";
+import type { KnownKinds } from "./parameters.js";
 import type { Answer } from "./reply.js";
 import type { RequestView } from "./request.js";
 
@@ -28,9 +29,14 @@ export type Factory<Options = unknown, Pattern extends string = string> = (
 
 /** Types a handler by its path pattern: `handler<"/hello/{name}">((request) => request.params.name)`. */
 export function handler<Pattern extends string>(
-  callback: Handler<NoInfer<Pattern>>,
+  callback: Handler<NoInfer<Pattern>> & KnownKinds<NoInfer<Pattern>>,
 ): Handler<Pattern> {
   return callback;
+}
+
+/** A module does not export what it has to: the message says all that there is to say. */
+export class ExportError extends TypeError {
+  override name = "ExportError";
 }
 
 /** Handlers of one module by Slot.method; undefined: 405. */
@@ -61,14 +67,14 @@ export async function handlersOf(
   if (typeof module["factory"] === "function") {
     const table = tableOf(await (module["factory"] as Factory)(options, context));
     if (table !== null) return table;
-    throw new TypeError(
+    throw new ExportError(
       `${file}: factory() has to return a function, or an object of functions named by methods`,
     );
   }
   const table = tableOf(module["default"]) ?? tableOf(module);
   if (table !== null) return table;
   const names = Object.keys(module);
-  throw new TypeError(
+  throw new ExportError(
     `${file} exports ${names.length === 0 ? "nothing" : names.join(", ")}: export a default function, ` +
       "functions named by methods (GET, POST, …), or a function `factory` that returns one of these",
   );

@@ -27,6 +27,12 @@ export interface ReadyMessage {
   type: "ready";
 }
 
+/** The worker begins to load a handler. */
+export interface LoadingMessage {
+  type: "loading";
+  handler: string;
+}
+
 /** The worker cannot start: a handler does not load. It ends itself. */
 export interface StartFailedMessage {
   type: "startFailed";
@@ -45,4 +51,4 @@ export interface LogMessage {
   route: string;
 }
 
-export type WorkerMessage = ReadyMessage | StartFailedMessage | LogMessage;
+export type WorkerMessage = ReadyMessage | LoadingMessage | StartFailedMessage | LogMessage;

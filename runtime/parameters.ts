@@ -11,7 +11,17 @@ import {
 } from "./layout.generated.js";
 import type { Region } from "./region.js";
 
-type Value<Kind extends string> = Kind extends "int" | "float" ? number : string;
+type Value<Kind extends string> = Kind extends "int" | "float"
+  ? number
+  : Kind extends "string" | "uuid" | "path"
+    ? string
+    : UnknownKind<Kind>;
+
+/** Where a pattern has a kind that there is not: the compiler's message shows it. */
+export interface UnknownKind<Kind extends string> {
+  "unknown kind of parameter": Kind;
+  "there are": "string, int, float, uuid and path";
+}
 
 type One<Text extends string> = Text extends `${infer Name}:${infer Kind}`
   ? { [key in Name]: Value<Kind> }
@@ -28,6 +38,15 @@ type All<Pattern extends string> = Pattern extends `${string}{${infer Inside}}${
 export type Params<Pattern extends string> = string extends Pattern
   ? Record<string, string | number>
   : { [Name in keyof All<Pattern>]: All<Pattern>[Name] };
+
+type Unknown<Value> = Value extends UnknownKind<infer Kind> ? UnknownKind<Kind> : never;
+
+/** Anything; but for a pattern with a kind that there is not, what tells so and no function is. */
+export type KnownKinds<Pattern extends string> = string extends Pattern
+  ? unknown
+  : [Unknown<Params<Pattern>[keyof Params<Pattern>]>] extends [never]
+    ? unknown
+    : Unknown<Params<Pattern>[keyof Params<Pattern>]>;
 
 /** Names of a pattern's parameters, in order. */
 export function parameterNames(pattern: string): string[] {

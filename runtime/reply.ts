@@ -8,8 +8,12 @@ export type Chunk = string | ArrayBufferView | ArrayBuffer;
 export type StreamBody =
   ReadableStream<Uint8Array> | Readable | AsyncIterable<Chunk> | Iterable<Chunk>;
 
-/** A string, bytes, a stream, or an object that is sent as JSON. */
-export type Body = string | ArrayBufferView | ArrayBuffer | StreamBody | object | null | undefined;
+/**
+ * A string, bytes, a Blob (with its type), a stream, or an object that is sent as JSON: a plain one, an array, or one of
+ * a class that has fields or toJSON().
+ */
+export type Body =
+  string | ArrayBufferView | ArrayBuffer | Blob | StreamBody | object | null | undefined;
 
 export type Answer = Body | Reply | Response;
 
@@ -18,12 +22,18 @@ const BRAND = Symbol.for("pinion.Reply");
 /** An answer with status and fields: made by reply(). */
 export class Reply {
   readonly status: number;
-  readonly body: Body;
+  /** A promise is waited for. */
+  readonly body: Body | PromiseLike<Body>;
   readonly fields: FieldBlock | null;
   /** Bytes of a streamed body, if they are known beforehand; else -1. */
   readonly length: number;
 
-  constructor(status: number, body: Body, fields: FieldBlock | null, length: number) {
+  constructor(
+    status: number,
+    body: Body | PromiseLike<Body>,
+    fields: FieldBlock | null,
+    length: number,
+  ) {
     this.status = status;
     this.body = body;
     this.fields = fields;
@@ -40,19 +50,27 @@ export function isReply(value: object): value is Reply {
   return value instanceof Reply || BRAND in value;
 }
 
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === "function"
+  );
+}
+
 /** 204, 205 and 304 have no body (RFC 9110 §6.4.1). */
 export function hasNoBody(status: number): boolean {
   return status === 204 || status === 205 || status === 304;
 }
 
 /**
- * An answer with a status (200 to 599), a body as a handler returns it, and fields, checked here.
+ * An answer with a status (200 to 599), a body as a handler returns it (or a promise of one), and fields, checked here.
  * `length` says how many bytes a streamed body will have: the answer then carries Content-Length; a stream that has
  * more or less fails.
  */
 export function reply(
   status: number,
-  body: Body = null,
+  body: Body | PromiseLike<Body> = null,
   fields?: FieldsInit,
   length?: number,
 ): Reply {

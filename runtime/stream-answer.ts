@@ -35,7 +35,10 @@ export function asBytes(chunk: unknown): Uint8Array {
     return new Uint8Array(chunk);
   }
   const what = chunk === null ? "null" : typeof chunk;
-  throw new TypeError(`a part of the answer is a ${what}: each has to be a string or bytes`);
+  const article = chunk === null || chunk === undefined ? "" : what === "object" ? "an " : "a ";
+  throw new TypeError(
+    `a part of the answer is ${article}${what}: each has to be a string or bytes`,
+  );
 }
 
 type Pull = IteratorResult<unknown> | Promise<IteratorResult<unknown>>;

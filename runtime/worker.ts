@@ -1,9 +1,10 @@
 // The entry of a worker thread: attaches to its lane, loads the handlers, goes live.
 import { parentPort, workerData } from "node:worker_threads";
 import { loadAddon } from "./addon-loader.js";
+import { describe } from "./describe.js";
 import { Dispatcher } from "./dispatcher.js";
 import { correctEventLoopUtilization } from "./event-loop-utilization.js";
-import { type HandlerTable, handlersOf } from "./handler.js";
+import { ExportError, type HandlerTable, handlersOf } from "./handler.js";
 import type { HandlerSource, WorkerData, WorkerMessage } from "./messages.js";
 import { parameterNames } from "./parameters.js";
 
@@ -12,11 +13,13 @@ function post(message: WorkerMessage): void {
 }
 
 async function load(source: HandlerSource, directory: string): Promise<HandlerTable | null> {
+  post({ type: "loading", handler: source.name });
   try {
     const module = (await import(source.url)) as Record<string, unknown>;
     return await handlersOf(module, source.name, source.options, { directory });
   } catch (error) {
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const message =
+      error instanceof ExportError ? error.message : `${source.name}: ${describe(error)}`;
     post({ type: "startFailed", handler: source.name, message });
     return null;
   }

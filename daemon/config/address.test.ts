@@ -1,5 +1,5 @@
 import test from "ava";
-import { formatAddress, parseAddress } from "./address.js";
+import { formatAddress, parseAddress, parseListenArguments } from "./address.js";
 
 const good: [text: string, address: ReturnType<typeof parseAddress>][] = [
   ["127.0.0.1:8080", { kind: "tcp", host: "127.0.0.1", port: 8080, anyHost: false }],
@@ -23,6 +23,8 @@ const bad: [text: string, error: RegExp][] = [
   ["127.0.0.1", /the port is missing/],
   ["127.0.0.1:99999", /port 99999 is out of range/],
   ["::1", /in brackets/],
+  ["::1:8080", /in quotes: "\[::1\]:8080"/],
+  ["2001:db8::1:80", /in quotes: "\[2001:db8::1\]:80"/],
   ["[::1]", /expected|brackets/],
   ["[nonsense]:80", /no IPv6 address/],
   ["example.org:80", /no IP address/],
@@ -48,4 +50,14 @@ test("addresses are shown as clients reach them", (t) => {
     "http://[::1]:8080",
   );
   t.is(formatAddress({ kind: "unix", path: "/a" }), "unix:/a");
+});
+
+test("addresses of the command line that clash are refused", (t) => {
+  const message = (...texts: string[]) =>
+    t.throws(() => parseListenArguments(texts, "/folder")).message;
+  t.regex(message(":80", "[::]:80"), /--listen \[::\]:80 clashes with --listen :80/);
+  t.regex(message("[::1]:80", "[0:0::1]:80"), /clashes/);
+  t.regex(message("unix:a", "unix:/folder/a"), /clashes/);
+  t.regex(message("x"), /--listen x: expected host:port/);
+  t.is(parseListenArguments([":80", ":81", ":0", ":0"], "/folder").length, 4);
 });

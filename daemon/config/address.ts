@@ -1,4 +1,5 @@
 // The forms in which `listen` takes an address.
+import { readFileSync } from "node:fs";
 import { isIPv4, isIPv6 } from "node:net";
 import { isAbsolute, resolve } from "node:path";
 import type { Address, ListenConfig } from "./types.js";
@@ -15,11 +16,21 @@ export function parseAddress(text: string, folder: string): Address | { error: s
   return parseTcp(text);
 }
 
-/** One address of the command line; throws a plain sentence. */
-export function parseListenArgument(text: string, folder: string): ListenConfig {
-  const address: Address | { error: string } = parseAddress(text, folder);
-  if ("error" in address) throw new Error(`--listen ${text}: ${address.error}`);
-  return { address, text, proxyProtocol: false, backlog: 1024 };
+/** The addresses of the command line; throws a plain sentence. */
+export function parseListenArguments(texts: readonly string[], folder: string): ListenConfig[] {
+  const found: ListenConfig[] = [];
+  for (const text of texts) {
+    const address: Address | { error: string } = parseAddress(text, folder);
+    if ("error" in address) throw new Error(`--listen ${text}: ${address.error}`);
+    const other = found.find((earlier) => clash(earlier.address, address));
+    if (other !== undefined) {
+      throw new Error(
+        `--listen ${text} clashes with --listen ${other.text}: both would listen on the same address and port; leave one out`,
+      );
+    }
+    found.push({ address, text, proxyProtocol: false, backlog: 1024 });
+  }
+  return found;
 }
 
 function parseUnix(path: string, folder: string): Address | { error: string } {
@@ -62,9 +73,40 @@ function tcp(host: string, port: number): Address {
   return { kind: "tcp", host, port, anyHost: false };
 }
 
+/** True if one cannot listen on both. */
+export function clash(left: Address, right: Address): boolean {
+  if (left.kind !== "tcp" || right.kind !== "tcp")
+    return JSON.stringify(left) === JSON.stringify(right);
+  if (left.port !== right.port || left.port === 0) return false;
+  const [one, other] = [canonicalHost(left.host), canonicalHost(right.host)];
+  return one === other || covers(one, other) || covers(other, one);
+}
+
+function canonicalHost(host: string): string {
+  return isIPv6(host) ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host;
+}
+
+// Without IPV6_V6ONLY, a socket of every IPv6 address is one of every IPv4 address too (ipv6(7)).
+function covers(host: string, other: string): boolean {
+  if (host === "0.0.0.0") return isIPv4(other);
+  return host === "::" && (isIPv6(other) || !isIPv6Only());
+}
+
+function isIPv6Only(): boolean {
+  try {
+    return readFileSync("/proc/sys/net/ipv6/bindv6only", "utf8").trim() === "1";
+  } catch {
+    return false;
+  }
+}
+
 function explain(text: string): string {
+  const [, bare = "", port = ""] = /^(.*):([0-9]{1,5})$/.exec(text) ?? [];
+  if (isIPv6(bare)) {
+    return `an IPv6 address stands in brackets, and they in quotes: "[${bare}]:${port}"`;
+  }
   if (isIPv6(text) || /^[0-9a-fA-F:]*::[0-9a-fA-F:]*$/.test(text)) {
-    return `an IPv6 address stands in brackets and has a port: [${text}]:8080`;
+    return `an IPv6 address stands in brackets and has a port, all in quotes: "[${text}]:8080"`;
   }
   if (isIPv4(text)) return `the port is missing: ${text}:8080`;
   if (/^[0-9]+$/.test(text))

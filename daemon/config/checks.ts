@@ -1,14 +1,13 @@
 // What the schema cannot say: values that must fit each other, and the machine.
-import { readdirSync, statSync } from "node:fs";
-import { basename, dirname, relative, resolve } from "node:path";
-import { parseAddress } from "./address.js";
+import { clash, parseAddress } from "./address.js";
 import type { ConfigDocument, Path } from "./document.js";
+import { checkModule } from "./missing-module.js";
 import { findClashes, type Claim } from "./patterns.js";
 import type { Problem } from "./problem.js";
 import { schema } from "./schema.js";
-import { nearest } from "./suggest.js";
-import type { ConfigFile, ListenConfig, RespondConfig, RouteConfig } from "./types.js";
+import type { Address, ConfigFile, ListenConfig, RespondConfig, RouteConfig } from "./types.js";
 import { formatSize } from "./units.js";
+import { nameOf } from "./validate.js";
 
 /** As `Addon.checkPattern`: `column` counts bytes from 0. */
 export type CheckPattern = (pattern: string) => { column: number; message: string } | null;
@@ -53,7 +52,7 @@ export function parseListen(
 ) {
   const problems: Problem[] = [];
   const listeners: ListenConfig[] = [];
-  const seen = new Map<string, string>();
+  const seen: { address: Address; text: string; name: string }[] = [];
   for (const [index, entry] of (Array.isArray(listen) ? listen : [listen]).entries()) {
     if (entry === undefined) continue;
     const path: Path = Array.isArray(listen) ? ["listen", index] : ["listen"];
@@ -66,15 +65,15 @@ export function parseListen(
       problems.push({ code: "config/bad-address", message: address.error, offset });
       continue;
     }
-    const identity = JSON.stringify(address);
-    const isTaken = seen.has(identity) && !(address.kind === "tcp" && address.port === 0);
-    if (isTaken)
-      problems.push({
-        code: "config/duplicate-address",
-        message: `${item.address} is there twice`,
-        offset,
-      });
-    seen.set(identity, item.address);
+    const other = seen.find((earlier) => clash(earlier.address, address));
+    if (other !== undefined) {
+      const isSame = other.text === item.address;
+      const message = isSame
+        ? `${item.address} is there twice`
+        : `${item.address} clashes with ${other.text} (${other.name}): both would listen on the same address and port; remove one`;
+      problems.push({ code: "config/duplicate-address", message, offset });
+    }
+    seen.push({ address, text: item.address, name: nameOf(path) });
     const mode =
       "mode" in item && item.mode !== undefined ? Number.parseInt(item.mode, 8) : undefined;
     if (mode !== undefined && address.kind !== "unix") {
@@ -233,36 +232,6 @@ function checkOnePattern(
   ];
 }
 
-function checkModule(handler: string, folder: string): string | undefined {
-  const file = resolve(folder, handler);
-  try {
-    if (statSync(file).isFile()) return undefined;
-    return `${handler} is not a file`;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ENOENT" && code !== "ENOTDIR") return `cannot read ${handler}: ${code}`;
-  }
-  const near = nearest(basename(file), entries(dirname(file)));
-  const hint =
-    near === undefined
-      ? ""
-      : ` (did you mean "${asWritten(resolve(dirname(file), near), folder)}"?)`;
-  return `no file ${asWritten(file, folder)} in ${folder}${hint}`;
-}
-
-function entries(folder: string): string[] {
-  try {
-    return readdirSync(folder).filter((name) => /\.(ts|mts|js|mjs)$/.test(name));
-  } catch {
-    return [];
-  }
-}
-
-function asWritten(file: string, folder: string): string {
-  const path = relative(folder, file);
-  return path.startsWith("../") ? path : `./${path}`;
-}
-
 function checkRespond(respond: RespondConfig, path: Path, document: ConfigDocument): Problem[] {
   const problems: Problem[] = [];
   const report = (message: string, at: Path, offset = document.valueOffset(at)) =>
@@ -305,7 +274,9 @@ function claimsOf({ routes, health }: ConfigFile, document: ConfigDocument): Cla
     [number, RouteConfig | undefined]
   >) {
     if (route === undefined) continue;
-    const methods = route.methods ?? (route.respond === undefined ? undefined : ["GET"]);
+    // Those that the schema refused are undefined.
+    const known = route.methods?.filter((method: string | undefined) => method !== undefined);
+    const methods = known ?? (route.respond === undefined ? undefined : ["GET"]);
     claims.push({
       pattern: route.path,
       methods,

@@ -2,10 +2,21 @@
 import { isAlias, isMap, isScalar, isSeq, parseDocument, visit } from "yaml";
 import type { Document, Node, Pair, Scalar } from "yaml";
 import type { Problem } from "./problem.js";
+import { schema } from "./schema.js";
 
 // YAML's aliases let ten lines stand for gigabytes; a configuration needs a few.
 const MOST_ALIASES = 100;
 const DEEPEST = 32;
+const LINE_MAX = 200; // that is looked at for what was meant
+
+/** Every key that there is anywhere. */
+const KEYS = new Set(keysOf(schema));
+
+function keysOf(node: { properties?: object; items?: object }): string[] {
+  const children = Object.entries(node.properties ?? {}) as [string, object][];
+  const items = node.items === undefined ? [] : keysOf(node.items);
+  return [...children.flatMap(([key, child]) => [key, ...keysOf(child)]), ...items];
+}
 
 export type Path = readonly (string | number)[];
 
@@ -30,7 +41,10 @@ export function parseConfigDocument(source: string): ConfigDocument {
   const problems = [...document.errors, ...document.warnings].map((error): Problem => {
     const offset = Math.min(error.pos[0], source.length);
     if (error.code !== "DUPLICATE_KEY")
-      return { code: "config/yaml", message: explain(error), offset };
+      return {
+        code: "config/yaml",
+        ...(meantByLine(source, offset) ?? { message: explain(error), offset }),
+      };
     return {
       code: "config/duplicate-key",
       message: `key ${quoteWord(source, offset)} is there twice`,
@@ -59,7 +73,9 @@ function toData(document: Document.Parsed, problems: Problem[]): unknown {
     Alias(_, node) {
       firstAlias ??= node.range?.[0];
       if (node.resolve(document) !== undefined) return;
-      const message = `unknown alias *${node.source}; an anchor &${node.source} must stand before it`;
+      const message = /^:[0-9]+$/.test(node.source)
+        ? `an address that begins with * stands in quotes: "*${node.source}"`
+        : `unknown alias *${node.source}; an anchor &${node.source} must stand before it`;
       problems.push({ code: "config/yaml", message, offset: node.range?.[0] });
     },
     Pair(_, pair) {
@@ -150,6 +166,21 @@ function written(text: string, at: number, type: "QUOTE_DOUBLE" | "QUOTE_SINGLE"
   if (type === "QUOTE_SINGLE") return text.startsWith("''", at) ? 2 : 1;
   if (text[at] !== "\\") return 1;
   return { x: 4, u: 6, U: 10 }[text[at + 1] ?? ""] ?? 2;
+}
+
+// What breaks YAML most often in a configuration, told from the line at which the parser gave up.
+function meantByLine(source: string, at: number): { message: string; offset: number } | undefined {
+  const start = source.lastIndexOf("\n", at - 1) + 1;
+  const line = source.slice(start, start + LINE_MAX).split(/\r?\n/, 1)[0] ?? "";
+  const address = /(?<!["'])\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]:[0-9]+/.exec(line);
+  if (address !== null) {
+    const message = `an address in brackets stands in quotes: "${address[0]}"`;
+    return { message, offset: start + address.index };
+  }
+  const bare = /^([ -]*)([A-Za-z]+)[ \t]+([^\s:#][^:#]*)$/.exec(line);
+  if (bare === null || !KEYS.has(bare[2] ?? "")) return undefined;
+  const message = `a colon is missing: ${bare[2]}: ${(bare[3] ?? "").trim()}`;
+  return { message, offset: start + (bare[1] ?? "").length };
 }
 
 function explain(error: { code: string; message: string }): string {

@@ -1,5 +1,5 @@
 import test from "ava";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig, parseConfig } from "./load.js";
@@ -42,7 +42,11 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
     "lissten: :80\n",
     `1:1: unknown key "lissten" (did you mean "listen"?) [config/unknown-key]`,
   ],
-  ["unknown key without a near one", "xyzzy: 1\n", `1:1: unknown key "xyzzy" [config/unknown-key]`],
+  [
+    "unknown key without a near one",
+    "xyzzy: 1\n",
+    `1:1: unknown key "xyzzy"; the keys here are listen, shards, io, routes, limits, admission, timeouts, health, http, log [config/unknown-key]`,
+  ],
   [
     "misspelt handler",
     "routes:\n  - path: /a\n    handlr: ./hello.ts\n",
@@ -53,8 +57,16 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
     "limits: { body: 1MiB, conections: 5 }\n",
     `1:23: unknown key "conections" (did you mean "connections"?) [config/unknown-key]`,
   ],
-  ["prototype as key", "__proto__: 1\n", `1:1: unknown key "__proto__" [config/unknown-key]`],
-  ["merge key", "limits:\n  <<: { body: 1 }\n", `2:3: unknown key "<<" [config/unknown-key]`],
+  [
+    "prototype as key",
+    "__proto__: 1\n",
+    `1:1: unknown key "__proto__"; the keys here are listen, shards, io, routes, limits, admission, timeouts, health, http, log [config/unknown-key]`,
+  ],
+  [
+    "merge key",
+    "health:\n  <<: { live: /a }\n",
+    `2:3: unknown key "<<"; the keys here are enabled, live, ready [config/unknown-key]`,
+  ],
   [
     "key given twice",
     "limits:\n  body: 1\n  body: 2\n",
@@ -137,6 +149,21 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
     `3:14: routes[0].handler must be the path of a .ts, .mts, .js or .mjs module, not "./hello" [config/wrong-value]`,
   ],
   [
+    "package as a module",
+    route("handler: ms"),
+    `3:14: routes[0].handler must be the path of a .ts, .mts, .js or .mjs module, not "ms"; a file is written with ./ and its ending, such as ./ms.ts (a package is no handler) [config/wrong-value]`,
+  ],
+  [
+    "map as a path, which braces without quotes are",
+    "routes:\n  - path: {id}\n    respond: {}\n",
+    `2:11: routes[0].path must be text, not a map [config/wrong-type]`,
+  ],
+  [
+    "number as a path",
+    "routes:\n  - path: 5\n    respond: {}\n",
+    `2:11: routes[0].path must be text, not 5 [config/wrong-type]`,
+  ],
+  [
     "control characters in the server's name",
     `http: { serverName: "a\\nb" }\n`,
     `1:21: http.serverName must be at most 128 printable ASCII characters, not "a\\nb" [config/wrong-value]`,
@@ -171,6 +198,16 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
     "duration without unit",
     "timeouts: { head: 10 }\n",
     `1:19: timeouts.head must be a duration such as 500ms, 10s, 2m or 1h, not 10 (did you mean 10s?) [config/wrong-type]`,
+  ],
+  [
+    "duration of nothing, without unit",
+    "timeouts: { head: 0 }\n",
+    `1:19: timeouts.head must be a duration such as 500ms, 10s, 2m or 1h, not 0 [config/wrong-type]`,
+  ],
+  [
+    "duration of nothing, where it may be",
+    "timeouts: { drain: 0 }\n",
+    `1:20: timeouts.drain must be a duration such as 500ms, 10s, 2m or 1h, not 0 (did you mean 0s?) [config/wrong-type]`,
   ],
   [
     "duration with a long unit",
@@ -237,7 +274,7 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
   [
     "missing folder",
     route("handler: no/hello.ts"),
-    `3:14: no file ./no/hello.ts in FOLDER [config/missing-handler]`,
+    `3:14: no file ./no/hello.ts in FOLDER (did you mean "./hello.ts"?) [config/missing-handler]`,
   ],
   [
     "method given twice",
@@ -348,12 +385,57 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
   [
     "address in a list",
     "listen:\n  - :80\n  - ::1\n",
-    `3:5: an IPv6 address stands in brackets and has a port: [::1]:8080 [config/bad-address]`,
+    `3:5: an IPv6 address stands in brackets and has a port, all in quotes: "[::1]:8080" [config/bad-address]`,
   ],
   [
     "address there twice",
     "listen: [':80', ':80']\n",
     `1:17: :80 is there twice [config/duplicate-address]`,
+  ],
+  [
+    "address there twice, in two spellings",
+    "listen: [':8089', '[::]:8089']\n",
+    `1:19: [::]:8089 clashes with :8089 (listen[0]): both would listen on the same address and port; remove one [config/duplicate-address]`,
+  ],
+  [
+    "address that another one covers",
+    "listen: ['127.0.0.1:80', '127.0.0.2:80', '0.0.0.0:80']\n",
+    `1:42: 0.0.0.0:80 clashes with 127.0.0.1:80 (listen[0]): both would listen on the same address and port; remove one [config/duplicate-address]`,
+  ],
+  [
+    "address in brackets without quotes",
+    "listen: [::1]:8080\n",
+    `1:9: an address in brackets stands in quotes: "[::1]:8080" [config/yaml]`,
+  ],
+  [
+    "address in brackets without quotes, in a list",
+    "listen:\n  - :80\n  - [::1]:80\n",
+    `3:5: an address in brackets stands in quotes: "[::1]:80" [config/yaml]`,
+  ],
+  [
+    "address in brackets only, which YAML takes for a list",
+    "listen: { address: [::1] }\n",
+    `1:20: listen.address must be text, not a list (did you mean "[::1]:8080", in quotes?) [config/wrong-type]`,
+  ],
+  [
+    "address with a star",
+    "listen: *:80\n",
+    `1:9: an address that begins with * stands in quotes: "*:80" [config/yaml]`,
+  ],
+  [
+    "address without brackets",
+    "listen: ::1:8080\n",
+    `1:9: an IPv6 address stands in brackets, and they in quotes: "[::1]:8080" [config/bad-address]`,
+  ],
+  [
+    "port alone",
+    "listen: 8080\n",
+    `1:9: listen must be text, a map of keys or a list with at least one item, not 8080 (did you mean ":8080", or "127.0.0.1:8080"?) [config/wrong-type]`,
+  ],
+  [
+    "number as an address",
+    "listen: { address: 5 }\n",
+    `1:20: listen.address must be text, not 5 (did you mean ":5", or "127.0.0.1:5"?) [config/wrong-type]`,
   ],
   [
     "mode of a port",
@@ -371,6 +453,21 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
     `1:9: listen must be text, a map of keys or a list with at least one item, not a list [config/wrong-value]`,
   ],
   // --- YAML ---
+  [
+    "no colon behind a key",
+    "routes:\n  - path: /a\n    handler ./hello.ts\n",
+    `3:5: a colon is missing: handler: ./hello.ts [config/yaml]`,
+  ],
+  [
+    "no colon behind the first key",
+    "routes:\n  - handler ./hello.ts\n    path: /a\n",
+    `2:5: a colon is missing: handler: ./hello.ts [config/yaml]`,
+  ],
+  [
+    "no colon behind the only key",
+    "timeouts:\n  head 5s\n",
+    `2:3: timeouts must be a map of keys, not "head 5s" (did you mean head: 5s, with a colon?) [config/wrong-type]`,
+  ],
   ["tab", "limits:\n\tbody: 1\n", `2:1: a tab indents; YAML takes only spaces [config/yaml]`],
   [
     "open bracket",
@@ -421,6 +518,31 @@ for (const [name, yaml, ...problems] of refused) {
     t.deepEqual(problemsOf(yaml), problems);
   });
 }
+
+test("a module that is not there: the nearest that is", (t) => {
+  const below = join(folder, "api/v1");
+  mkdirSync(below, { recursive: true });
+  writeFileSync(join(below, "users.ts"), "");
+  t.teardown(() => rmSync(join(folder, "api"), { recursive: true }));
+  const hint = (name: string) =>
+    /\(did you mean "(.*)"\?\)/.exec(problemsOf(route(`handler: ${name}`))[0] ?? "")?.[1];
+  t.is(hint("./users.ts"), "./api/v1/users.ts");
+  t.is(hint("./handlers/users.js"), "./api/v1/users.ts");
+  t.is(hint("./api/v1/user.ts"), "./api/v1/users.ts");
+  t.is(hint("./api/v2/users.ts"), "./api/v1/users.ts");
+  t.is(hint("./hello.js"), "./hello.ts");
+  t.is(hint("./nothing-like-it.ts"), undefined);
+});
+
+test("addresses that do not clash", (t) => {
+  for (const listen of [
+    "':80', ':81'",
+    "'127.0.0.1:80', '127.0.0.2:80', '[::1]:80'",
+    "':0', ':0'",
+    "'unix:a', 'unix:b'",
+  ])
+    t.deepEqual(problemsOf(`listen: [${listen}]\n`), []);
+});
 
 test("a YAML bomb is refused in time", (t) => {
   const level = (name: string, of: string) =>

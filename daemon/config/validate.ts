@@ -1,8 +1,10 @@
 // Holds data against the schema, and says in plain words what does not fit.
+import { isIPv6 } from "node:net";
 import type { ConfigDocument, Path } from "./document.js";
 import type { Problem } from "./problem.js";
 import { root, type SchemaNode } from "./resolve.js";
 import { didYouMean } from "./suggest.js";
+import { parseDuration, parseSize } from "./units.js";
 import { validate } from "./validate.generated.js";
 
 /** What the generated validator says of one mismatch; a subset of Ajv's error object. */
@@ -50,7 +52,9 @@ function describe(
     case "additionalProperties": {
       const key = String(mismatch.params["additionalProperty"]);
       const at = [...path, key];
-      const message = `unknown key ${JSON.stringify(key)}${didYouMean(key, Object.keys(node.properties ?? {}))}`;
+      const keys = Object.keys(node.properties ?? {});
+      const hint = didYouMean(key, keys) || `; the keys here are ${keys.join(", ")}`;
+      const message = `unknown key ${JSON.stringify(key)}${hint}`;
       return {
         problem: { code: "config/unknown-key", message, offset: document.keyOffset(at) },
         at,
@@ -68,7 +72,7 @@ function describe(
     }
     default: {
       const wrongType = mismatch.keyword === "type";
-      const message = `${name} must be ${expectation(node, mismatch.keyword)}, not ${show(given)}${unitHint(node, given)}`;
+      const message = `${name} must be ${expectation(node, mismatch.keyword)}, not ${show(given)}${hintFor(node, path, given)}`;
       return {
         problem: { code: wrongType ? "config/wrong-type" : "config/wrong-value", message, offset },
         at: path,
@@ -102,13 +106,31 @@ export const PATTERNS: Record<string, string> = {
   "^[\\x20-\\x7e]{0,128}$": "at most 128 printable ASCII characters",
 };
 
+function hintFor(node: SchemaNode, path: Path, given: unknown): string {
+  if (node.unit !== undefined) return unitHint(node, given);
+  const isAddress =
+    typeof path.at(-1) === "number" || path.length === 1 || path.at(-1) === "address";
+  if (path[0] === "listen" && isAddress) return listenHint(given);
+  if (path.at(-1) === "handler" && typeof given === "string") return handlerHint(given);
+  return keyHint(node, given);
+}
+
 function unitHint(node: SchemaNode, given: unknown): string {
-  if (node.unit === "duration" && typeof given === "number") return ` (did you mean ${given}s?)`;
-  if (node.unit === undefined || typeof given !== "string") return "";
+  const meant = unitMeant(node, given);
+  if (meant === undefined) return "";
+  const value = node.unit === "size" ? parseSize(meant) : parseDuration(meant);
+  const { least = 0, most = Number.MAX_SAFE_INTEGER } = node;
+  const isAllowed = value !== undefined && value >= least && value <= most;
+  return isAllowed ? ` (did you mean ${meant}?)` : "";
+}
+
+function unitMeant(node: SchemaNode, given: unknown): string | undefined {
+  if (node.unit === "duration" && typeof given === "number") return `${given}s`;
+  if (typeof given !== "string") return undefined;
   const units =
     node.unit === "size" ? ["B", "kB", "MB", "GB", "KiB", "MiB", "GiB"] : ["ms", "s", "m", "h"];
   const [, number, unit] = /^\s*([0-9.]+)\s*([A-Za-z]+)\s*$/.exec(given) ?? [];
-  if (number === undefined || unit === undefined) return "";
+  if (number === undefined || unit === undefined) return undefined;
   const short = unit.toLowerCase();
   const meant =
     units.find((candidate) => candidate.toLowerCase() === short) ??
@@ -116,7 +138,30 @@ function unitHint(node: SchemaNode, given: unknown): string {
       (candidate) => candidate.toLowerCase().startsWith(short[0] ?? "") && candidate.length === 3,
     ) ??
     units.find((candidate) => candidate.startsWith(short[0] ?? ""));
-  return meant === undefined ? "" : ` (did you mean ${number}${meant}?)`;
+  return meant === undefined ? undefined : `${number}${meant}`;
+}
+
+function listenHint(given: unknown): string {
+  if (typeof given === "number" && Number.isInteger(given) && given >= 0)
+    return ` (did you mean ":${given}", or "127.0.0.1:${given}"?)`;
+  // Brackets without quotes are a list in YAML.
+  const [only, ...more] = Array.isArray(given) ? (given as unknown[]) : [];
+  return typeof only === "string" && more.length === 0 && isIPv6(only)
+    ? ` (did you mean "[${only}]:8080", in quotes?)`
+    : "";
+}
+
+function handlerHint(given: string): string {
+  if (/^[./]/.test(given) || given === "") return "";
+  return `; a file is written with ./ and its ending, such as ./${given.replace(/^.*\//, "")}.ts (a package is no handler)`;
+}
+
+// `head 5s` where `head: 5s` was meant is text to YAML.
+function keyHint(node: SchemaNode, given: unknown): string {
+  if (typeof given !== "string") return "";
+  const [, key = "", rest = ""] = /^(\w+)\s+(\S.*)$/.exec(given) ?? [];
+  const isKey = Object.keys(node.properties ?? {}).includes(key);
+  return isKey ? ` (did you mean ${key}: ${rest}, with a colon?)` : "";
 }
 
 /** `routes[0].methods`, `limits.body`. */
@@ -169,6 +214,19 @@ function remove(value: unknown, path: Path): void {
   const parent = dig(value, path.slice(0, -1));
   const last = path.at(-1);
   if (last === undefined || typeof parent !== "object" || parent === null) return;
-  if (Array.isArray(parent)) parent[Number(last)] = undefined;
-  else delete (parent as Record<string, unknown>)[last];
+  if (Array.isArray(parent)) {
+    parent[Number(last)] = undefined;
+    return;
+  }
+  delete (parent as Record<string, unknown>)[last];
+  // What cannot be without it is nothing to go on with.
+  const holder = path.slice(0, -1);
+  if (schemaFor(holder)?.required?.includes(String(last)) === true) remove(value, holder);
+}
+
+function schemaFor(path: Path): SchemaNode | undefined {
+  return path.reduce<SchemaNode | undefined>(
+    (node, step) => (typeof step === "number" ? node?.items : node?.properties?.[step]),
+    root,
+  );
 }

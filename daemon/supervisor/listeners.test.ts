@@ -12,14 +12,14 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ListenerOptions } from "../../runtime/addon.js";
-import { parseListenArgument } from "../config/address.js";
+import { parseListenArguments } from "../config/address.js";
 import { closeListeners, inheritedSockets, ListenError, openListeners } from "./listeners.js";
 
 const folder = mkdtempSync(join(tmpdir(), "pinion-listen-"));
 test.after.always(() => rmSync(folder, { recursive: true, force: true }));
 
 const nothing = { fds: [], names: [] };
-const listen = (text: string) => [parseListenArgument(text, folder)];
+const listen = (text: string) => parseListenArguments([text], folder);
 
 /** An addon whose sockets are open files; `fail` says which binds fail. */
 function fakeAddon(

@@ -1,6 +1,6 @@
 // The life of the daemon: configuration, sockets, shards, workers; then signals, and the way back down.
 import type { Addon, ShardHandle } from "../../runtime/addon.js";
-import { parseListenArgument } from "../config/address.js";
+import { parseListenArguments } from "../config/address.js";
 import type { Config } from "../config/types.js";
 import { createLog, type Log } from "../log/log.js";
 import { planInChild, type Plan } from "../plan.js";
@@ -26,20 +26,23 @@ const STARTUP_OVER_MS = 500;
 const THREADS_END_MS = 5000;
 // An idle daemon uses no CPU: a look every five seconds costs some 50 us.
 const SLOWEST_CHECK_MS = 5000;
+// Until the workers are live: a handler that does not load is to be named soon.
+const START_CHECK_MS = 1000;
+// The cache drops what nobody has used for days.
+const KEEP_COMPILED_MS = 3600 * 1000;
 
 /** Serves a file until a signal; resolves with the exit code. Throws before anything is served if it cannot be. */
 export async function serveFile({ file, listen }: ServeArguments): Promise<number> {
-  const own = listen.map((text) => parseListenArgument(text, process.cwd()));
+  process.title = `pinion serve ${file}`;
+  const own = parseListenArguments(listen, process.cwd());
   const plan = planInChild(file);
   if (own.length > 0) plan.config.listen = own;
   const { loadAddon } = await import("../../runtime/addon-loader.js");
   return serve(loadAddon(), plan);
 }
 
-async function serve(addon: Addon, { config, routes }: Plan): Promise<number> {
+async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<number> {
   const log = createLog(config.log);
-  process.title = "pinion";
-
   const { cpus, reason } = planShards(config.shards, findCores(), process.pid);
   const listeners = await openListeners(
     addon,
@@ -65,29 +68,26 @@ async function serve(addon: Addon, { config, routes }: Plan): Promise<number> {
       );
       shards.push({ handle, keeper: keeperFor(addon, config, routes, handle, index, log) });
     }
-    const stop = waitForStop(() =>
-      log.warn("SIGHUP: reloading is not there yet; restart to use a changed configuration"),
+    const stop = waitForStop(
+      () => log.warn("SIGHUP: reloading is not there yet; restart to use a changed configuration"),
+      (signal) => log.warn(`${signal} again: stopping at once; requests in flight are cut off`),
     );
     process.on("SIGUSR2", () => {
       shards.forEach(({ handle }, shard) => log.info("status", { shard, ...addon.status(handle) }));
     });
-    const checks = setInterval(
-      () => shards.forEach(({ keeper }) => keeper.check()),
-      checkInterval(config),
-    );
+    announceShards(addon, config, shards, reason, log);
+    const check = () => shards.forEach(({ keeper }) => keeper.check());
+    const checks = setInterval(check, checkInterval(config));
+    const startChecks = setInterval(check, START_CHECK_MS);
+    if (compiled !== undefined) setInterval(() => void keep(compiled), KEEP_COMPILED_MS).unref();
     const started = Promise.all(shards.map(({ keeper }) => keeper.start()));
     // A signal may come while the handlers are still being loaded.
     const isLive = await Promise.race([started.then(() => true), stop.then(() => false)]);
+    clearInterval(startChecks);
     if (isLive) {
       setTimeout(() => addon.dropStartupCode(), STARTUP_OVER_MS).unref();
-      announce(
-        addon,
-        config,
-        listeners.map(({ url }) => url),
-        shards,
-        reason,
-        log,
-      );
+      const urls = listeners.map(({ url }) => url);
+      announceServing(config, urls, log);
     } else started.catch(() => {});
     const signal = await stop;
     clearInterval(checks);
@@ -131,10 +131,9 @@ function keeperFor(
   });
 }
 
-function announce(
+function announceShards(
   addon: Addon,
   config: Config,
-  urls: string[],
   shards: RunningShard[],
   reason: string,
   log: Log,
@@ -148,11 +147,21 @@ function announce(
       : `io is ${chosen === "uring" ? "io_uring" : chosen}: io in the configuration`,
   );
   log.info(`shards: ${shards.length} (${reason})`);
+}
+
+function announceServing(config: Config, urls: string[], log: Log): void {
   if (config.routes.length === 0)
     log.warn("there are no routes: all requests but health checks get 404");
-  process.stdout.on("error", () => {}); // nobody reads it any more
-  process.stdout.write(`pinion: serving ${urls.join(" ")}\n`);
+  // Standard output is the access log's, if there is one.
+  const out = config.log.access ? process.stderr : process.stdout;
+  out.on("error", () => {}); // nobody reads it any more
+  out.write(`pinion: serving ${urls.join(" ")}\n`);
   notifySystemd("READY=1", `serving ${urls.join(" ")}`);
+}
+
+async function keep(compiled: string): Promise<void> {
+  const { keepCompiled } = await import("../../runtime/compile-handlers.js");
+  keepCompiled(compiled);
 }
 
 function connectionsWithin(config: Config, shards: number, log: Log): number {

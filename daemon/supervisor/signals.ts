@@ -4,13 +4,19 @@ const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 export type StopSignal = keyof typeof SIGNALS;
 
 /** Resolves with the first signal; from then on the next one ends the process. */
-export function waitForStop(onReload: () => void): Promise<StopSignal> {
+export function waitForStop(
+  onReload: () => void,
+  onSecond: (signal: StopSignal) => void,
+): Promise<StopSignal> {
   return new Promise((resolve) => {
     process.on("SIGHUP", onReload);
     let isStopping = false;
     for (const signal of Object.keys(SIGNALS) as StopSignal[]) {
       process.on(signal, () => {
-        if (isStopping) endAtOnce(signal);
+        if (isStopping) {
+          onSecond(signal);
+          endAtOnce(signal);
+        }
         isStopping = true;
         resolve(signal);
       });

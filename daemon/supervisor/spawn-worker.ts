@@ -24,6 +24,8 @@ export function spawnWorker(
     switch (message.type) {
       case "ready":
         return events.ready();
+      case "loading":
+        return events.loading(message.handler);
       case "startFailed":
         return events.failed(new Error(message.message));
       case "log": {

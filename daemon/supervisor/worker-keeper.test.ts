@@ -109,11 +109,13 @@ test("a worker that keeps dying is replaced ever later, and called a crash loop"
 });
 
 test("an overdue worker: a lane for the next first, then it is given up", async (t) => {
-  const { keeper, thread, calls, status } = await createLiveScene();
+  const { keeper, thread, calls, status, lines } = await createLiveScene();
   Object.assign(status, { awayMs: 1001, started: 1 });
   keeper.check();
   t.deepEqual(calls, ["reserve 1", "quarantine 0", "spawn 1", "terminate 0"]);
+  t.regex(lines.at(-1) ?? "", /it is replaced/);
   thread(1).ready();
+  t.like(JSON.parse(lines.at(-1) ?? ""), { level: "info", message: "worker is live", lane: 1 });
   calls.length = 0;
   // The old thread ends at last: nobody is started for it.
   thread(0).ended(1);
@@ -154,14 +156,42 @@ test("a replacement waits for a lane to come back", async (t) => {
   t.is(threads.length, 4);
 });
 
+test("a module that loads slowly is named after 5 s, then every 30 s", async (t) => {
+  const { keeper, thread, advance, lines } = createScene();
+  void keeper.start();
+  thread(0).loading("./quick.ts");
+  advance(4000);
+  thread(0).loading("./slow.ts");
+  advance(4000);
+  keeper.check();
+  t.deepEqual(lines, []);
+  advance(1000);
+  keeper.check();
+  advance(29_000);
+  keeper.check();
+  t.is(lines.length, 1);
+  t.regex(lines[0] ?? "", /"warn".*\.\/slow\.ts is still being loaded after 5 s/);
+  advance(1000);
+  keeper.check();
+  t.is(lines.length, 2);
+  thread(0).ready();
+  advance(60_000);
+  keeper.check();
+  t.deepEqual(
+    lines.map((line) => (JSON.parse(line) as { level: string }).level),
+    ["warn", "warn", "debug"],
+  );
+});
+
 test("a worker that never gets ready is ended", async (t) => {
   const { keeper, thread, calls, advance } = createScene();
   const started = keeper.start();
+  thread(0).loading("./a.ts");
   advance(60_001);
   keeper.check();
   t.is(calls.at(-1), "terminate 0");
   thread(0).ended(1);
-  await t.throwsAsync(started, { message: /not loaded within 60 s/ });
+  await t.throwsAsync(started, { message: /\.\/a\.ts was not loaded within 60 s/ });
 });
 
 test("stopping ends the worker, waits for its thread, and starts no other", async (t) => {

@@ -5,6 +5,8 @@ import { createBackOff } from "./back-off.js";
 
 /** What a worker tells its keeper. */
 export interface WorkerEvents {
+  /** It begins to load this handler. */
+  loading(handler: string): void;
   /** Its handlers are loaded and its lane is live. */
   ready(): void;
   /** Why it is about to end: the error that it could not go on after. */
@@ -41,12 +43,17 @@ export interface WorkerKeeper {
 // A module that awaits something for ever at its top would else leave the shard without a worker.
 const START_MS = 60_000;
 const NO_LANE_RETRY_MS = 1000;
+// A module that takes so long waits for something, and whoever watches should know which.
+const SLOW_LOAD_MS = 5000;
+const SLOW_LOAD_AGAIN_MS = 30_000;
 
 interface Running {
   lane: number;
   thread: WorkerThread;
   startedAt: number;
   liveAt: number | undefined;
+  /** The handler that is being loaded, since when, and when to say so. */
+  loading: { handler: string; since: number; warnAt: number } | undefined;
   isQuarantined: boolean;
   cause: unknown;
 }
@@ -84,6 +91,7 @@ export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
       thread: { terminate() {} },
       startedAt: now(),
       liveAt: undefined,
+      loading: undefined,
       isQuarantined: false,
       cause: undefined,
     };
@@ -91,6 +99,9 @@ export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
     current = worker;
     worker.thread = spawn(lane, {
       ready: () => becameLive(worker),
+      loading: (handler) => {
+        worker.loading = { handler, since: now(), warnAt: now() + SLOW_LOAD_MS };
+      },
       failed: (error) => (worker.cause = error),
       ended: (exitCode) => ended(worker, exitCode),
     });
@@ -98,13 +109,24 @@ export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
 
   function becameLive(worker: Running): void {
     worker.liveAt = now();
-    log.debug("worker is live", {
+    // The first is what the start is about; that another has taken over is news.
+    log.write(firstStart === undefined ? "info" : "debug", "worker is live", {
       shard: index,
       lane: worker.lane,
       startMs: Math.round(worker.liveAt - worker.startedAt),
     });
     firstStart?.resolve();
     firstStart = undefined;
+  }
+
+  function warnOfSlowLoad({ loading }: Running): void {
+    if (loading === undefined || now() < loading.warnAt) return;
+    loading.warnAt = now() + SLOW_LOAD_AGAIN_MS;
+    const seconds = Math.round((now() - loading.since) / 1000);
+    log.warn(
+      `${loading.handler} is still being loaded after ${seconds} s: nothing is served by handlers until it is; does it await something at its top?`,
+      { shard: index },
+    );
   }
 
   function quarantine(worker: Running): void {
@@ -177,9 +199,10 @@ export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
     check() {
       if (current === undefined || isStopping) return;
       if (current.liveAt === undefined) {
+        warnOfSlowLoad(current);
         if (now() - current.startedAt > START_MS) {
           current.cause ??= new Error(
-            `the handlers were not loaded within ${START_MS / 1000} s; does a module await something at its top?`,
+            `${current.loading?.handler ?? "the handlers"} was not loaded within ${START_MS / 1000} s; does it await something at its top?`,
           );
           current.thread.terminate();
         }

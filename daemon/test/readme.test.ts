@@ -2,7 +2,7 @@
 // written, `run` is run, `serve` is started and stays, `output` is what the command before it has to print.
 import test from "ava";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launch, ROOT, type Daemon } from "./support/daemon.js";
@@ -46,5 +46,13 @@ test("the README's commands do what it says", async (t) => {
     }
   }
   t.is(await daemon?.stop(), 0);
-  t.true(blocks.length >= 7);
+  // Its tsconfig.json, with what `npm install` would have put there.
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(ROOT, join(folder, "node_modules/pinion"));
+  symlinkSync(join(ROOT, "node_modules/@types"), join(folder, "node_modules/@types"));
+  const typescript = join(ROOT, "node_modules/typescript/bin/tsc");
+  t.notThrows(() =>
+    execFileSync(process.execPath, [typescript], { cwd: folder, encoding: "utf8" }),
+  );
+  t.true(blocks.length >= 8);
 });

@@ -93,7 +93,8 @@ interface Running extends Pick<Daemon, "output" | "standardOutput" | "said" | "s
   pid: number;
 }
 
-function run(
+/** Starts a daemon, and waits for nothing. */
+export function run(
   t: ExecutionContext,
   folder: string,
   options: Pick<DaemonOptions, "args" | "env">,

@@ -310,10 +310,9 @@ private:
     std::uint32_t uploads_ = 0;  // requests in flight whose body has not been read to its end
     std::uint32_t behind_ = 0;   // requests in flight that are not the first of their connection
     AddressTable clients_;
-    std::uint64_t queue_empty_ms_ = 0;     // when no request was last seen waiting for its handler
-    std::uint64_t queue_moved_ms_ = 0;     // when one was last seen to be taken
-    std::uint64_t queue_observed_ms_ = 0;  // when it was last looked at
-    std::uint32_t queue_taken_ = 0;        // how far it was
+    std::uint64_t queue_empty_ms_ = 0;  // when no request was last seen waiting for its handler
+    std::uint64_t queue_moved_ms_ = 0;  // when one was last seen to be taken
+    std::uint32_t queue_taken_ = 0;     // how far it was
     bool overloaded_ = false;
     std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
     std::vector<std::uint8_t> accept_armed_;

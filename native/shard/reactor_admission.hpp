@@ -19,18 +19,14 @@ namespace pinion::shard {
 // Once a turn, before its requests come in.
 template <class K>
 void Reactor<K>::observe_queue() {
-    const std::uint64_t elapsed_ms = clock_.now_ms - std::exchange(queue_observed_ms_, clock_.now_ms);
     const double oldest_ns = oldest_waiting_ns();
     LaneEnd* lane = live();
     const std::uint32_t taken = lane == nullptr ? 0 : lane->requests_taken();
     if (oldest_ns == 0 || taken != queue_taken_) queue_moved_ms_ = clock_.now_ms;
     queue_taken_ = taken;
     const Admission& admission = settings_.admission;
-    if (oldest_ns == 0) {
-        queue_empty_ms_ = clock_.now_ms;
-    } else if (clock_.now_ms - queue_moved_ms_ >= admission.interval_ms) {
-        queue_empty_ms_ += elapsed_ms;
-    }
+    const bool held = clock_.now_ms - queue_moved_ms_ >= admission.interval_ms;
+    if (oldest_ns == 0 || held) queue_empty_ms_ = clock_.now_ms;
     overloaded_ = admission.target_ms != 0 && clock_.now_ms - queue_empty_ms_ > admission.interval_ms &&
                   clock_.now_ns - oldest_ns >= double(admission.target_ms) * 1e6;
     if (overloaded_) shed(*lane);

@@ -52,9 +52,13 @@ void Reactor<K>::serve_starved() {
         }
         if (starved_bodies_.first == NONE) continue;
         // A body holds a slot: those who hold the other segments may wait for that.
-        if (served < kernel_.lent() || receive_from_reserve(connections_[starved_bodies_.first])) {
+        Connection& body = connections_[starved_bodies_.first];
+        body.wait = Wait::nothing;
+        if (served < kernel_.lent() || receive_from_reserve(body)) {
             serve(starved_bodies_);
             going = true;
+        } else {
+            body.wait = Wait::segment;
         }
     }
 }

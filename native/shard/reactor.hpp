@@ -158,7 +158,9 @@ private:
     Connection& next_of(WaitList& list);
     void wait_for_segment(Connection& connection);
     void serve_starved();
-    void wait_for_slot(Connection& connection, bool of_lane);
+    void wait_for_slot(Connection& connection, Wait what);
+    void serve_lane_waiter(WaitList& list);
+    double waiting_since_ns(const Connection& connection) const;
     void slot_came_back();
     void wait_for_room(Connection& connection);
     void room_came_back();
@@ -189,8 +191,9 @@ private:
     void observe_queue();
     double oldest_waiting_ns();
     void shed(LaneEnd& lane);
-    bool may_begin(const http::Head& head, const char* base, std::uint32_t slot, std::uint32_t behind);
+    Wait slot_for(const http::Head& head, const char* base, std::uint32_t slot, std::uint32_t behind);
     bool has_lane_slot() const;
+    bool has_upload_slot() const;
     bool admit_address(Connection& connection);
     bool admit_rate(Connection& connection);
     std::uint32_t share() const;
@@ -306,9 +309,11 @@ private:
     std::uint32_t run_segments_ = RUN_SEGMENTS;
     std::uint32_t run_target_max_ = 2;
     std::uint32_t dirty_ = NONE;
-    WaitList starved_heads_, starved_bodies_, slotless_, laneless_, roomless_;
-    std::uint32_t uploads_ = 0;  // requests in flight whose body has not been read to its end
-    std::uint32_t behind_ = 0;   // requests in flight that are not the first of their connection
+    WaitList starved_heads_, starved_bodies_, slotless_, laneless_, uploadless_, roomless_;
+    std::uint32_t lane_waiters_ = 0;  // on laneless_ and uploadless_
+    double waited_ns_ = 0;            // of the connection whose input is being read, for a slot
+    std::uint32_t uploads_ = 0;       // requests in flight whose body has not been read to its end
+    std::uint32_t behind_ = 0;        // requests in flight that are not the first of their connection
     AddressTable clients_;
     std::uint64_t queue_empty_ms_ = 0;  // when no request was last seen waiting for its handler
     std::uint64_t queue_moved_ms_ = 0;  // when one was last seen to be taken

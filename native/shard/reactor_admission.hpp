@@ -55,8 +55,7 @@ double Reactor<K>::oldest_waiting_ns() {
     if (lane == nullptr || !lane->counts_possible()) return 0;
     const std::uint32_t slot = lane->oldest_request();
     if (slot < exchanges_.capacity()) return exchanges_[slot].received_ns;  // or what the worker has written there
-    if (laneless_.first == NONE) return 0;
-    return double(connections_[laneless_.first].deadline_ms - settings_.timeouts.handler) * 1e6;
+    return laneless_.first == NONE ? 0 : waiting_since_ns(connections_[laneless_.first]);
 }
 
 // --- by slots ---
@@ -69,18 +68,27 @@ bool Reactor<K>::has_lane_slot() const {
     return slots - exchanges_.used() > kept;
 }
 
-// Whether this request, with `behind` bytes at hand behind its head, may take the next slot now: uploads that still
-// arrive leave slots to others, for their clients decide how long they take. What is refused for overload needs its
-// slot for a moment only.
+// Uploads that still arrive leave slots to others: their clients decide how long they take.
 template <class K>
-bool Reactor<K>::may_begin(const http::Head& head, const char* base, std::uint32_t slot, std::uint32_t behind) {
+bool Reactor<K>::has_upload_slot() const {
+    return uploads_ < std::max(exchanges_.capacity() / UPLOAD_SLOTS, 1u);
+}
+
+// What this request, with `behind` bytes at hand behind its head, has to wait for before it may take the next slot. What
+// is refused for overload needs its slot for a moment only.
+template <class K>
+Wait Reactor<K>::slot_for(const http::Head& head, const char* base, std::uint32_t slot, std::uint32_t behind) {
     const bool arrives = head.framing == http::Framing::chunked || head.content_length > behind;
-    const bool crowded = arrives && uploads_ >= std::max(exchanges_.capacity() / UPLOAD_SLOTS, 1u);
-    if ((has_lane_slot() && !crowded) || overloaded_) return true;
+    const Wait what = !has_lane_slot()                ? Wait::lane_slot
+                      : arrives && !has_upload_slot() ? Wait::upload_slot
+                                                      : Wait::nothing;
+    if (what == Wait::nothing || overloaded_) return Wait::nothing;
     const std::string_view path(base + head.path.offset, head.path.length);
-    if (path == "*") return true;
+    if (path == "*") return Wait::nothing;
     const http::Match match = router_.match(head.method, path, base, region_.slot(slot).parameters);
-    return match.kind != http::Match::Kind::found || settings_.routes[match.route].kind != Route::Kind::handler;
+    const bool handled =
+        match.kind == http::Match::Kind::found && settings_.routes[match.route].kind == Route::Kind::handler;
+    return handled ? what : Wait::nothing;
 }
 
 // --- by address ---

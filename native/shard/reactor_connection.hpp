@@ -208,7 +208,8 @@ void Reactor<K>::expired(std::uint32_t index) {
     }
     // Between two sends of one answer it is not idle.
     if (connection.body == NONE && connection.output_first == NONE && now >= connection.deadline_ms) {
-        const bool waits = connection.wait == Wait::slot || connection.wait == Wait::lane_slot;
+        const bool waits =
+            connection.wait == Wait::slot || connection.wait == Wait::lane_slot || connection.wait == Wait::upload_slot;
         // Who owes the PROXY protocol's header is no HTTP client yet.
         const bool answerable = !connection.proxy_expected && !connection.close_after;
         if (waits && answerable) return refuse(connection, 503);

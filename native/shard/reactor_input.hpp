@@ -32,7 +32,7 @@ void Reactor<K>::read_input(Connection& connection) {
         if (connection.last != NONE && !exchanges_[connection.last].keep_alive) return;
         if (connection.first != NONE && !room_behind()) return;  // goes on when the first has been answered
         if (connection.wait != Wait::nothing) return;
-        if (exchanges_.peek() == NONE) return wait_for_slot(connection, false);
+        if (exchanges_.peek() == NONE) return wait_for_slot(connection, Wait::slot);
         if (connection.proxy_expected) {
             if (!read_proxy_header(connection, piece)) return;
             if (piece.begin == piece.end) drop_front(connection);
@@ -97,8 +97,8 @@ bool Reactor<K>::read_head(Connection& connection, SegmentRecord& piece, std::ui
     http::Head head;
     const http::HeadResult result = http::parse_head(bytes, length, 0, head_limits(), head, region_.slot(index).fields);
     if (result == http::HeadResult::complete) {
-        if (!may_begin(head, bytes, index, length - head.length)) {
-            wait_for_slot(connection, true);
+        if (const Wait what = slot_for(head, bytes, index, length - head.length); what != Wait::nothing) {
+            wait_for_slot(connection, what);
             return false;
         }
         piece.begin = std::uint16_t(piece.begin + head.length);
@@ -138,9 +138,9 @@ bool Reactor<K>::read_head_block(Connection& connection, SegmentRecord& piece) {
     const http::HeadResult result =
         http::parse_head(block, connection.head_length, before, head_limits(), head, region_.slot(index).fields);
     if (result == http::HeadResult::complete) {
-        if (!may_begin(head, block, index, 0)) {
+        if (const Wait what = slot_for(head, block, index, 0); what != Wait::nothing) {
             connection.head_length = before;  // reads this piece again
-            wait_for_slot(connection, true);
+            wait_for_slot(connection, what);
             return false;
         }
         const std::uint32_t consumed = head.length - before;

@@ -69,7 +69,7 @@ void Reactor<K>::begin_request(Connection& connection, std::uint32_t index, cons
     exchange.method = head.method;
     exchange.target_offset = region_.offset_of(base) + head.target.offset;
     exchange.target_length = head.target.length;
-    exchange.received_ns = clock_.now_ns;
+    exchange.received_ns = clock_.now_ns - waited_ns_;
 
     http::Match match{};
     layout::Slot& slot = region_.slot(index);
@@ -202,7 +202,7 @@ void Reactor<K>::fill_slot(std::uint32_t index, const http::Head& head, const ch
     slot.parameter_count = match.parameter_count;
     slot.content_length = head.framing == http::Framing::chunked ? -1.0 : double(head.content_length);
     if (head.framing == http::Framing::none) slot.content_length = 0;
-    slot.received_ns = clock_.now_ns;
+    slot.received_ns = exchange.received_ns;
     slot.answer_offset = exchange.answer_begin;
     slot.answer_end = exchange.answer_end;
     slot.connection = exchange.connection;

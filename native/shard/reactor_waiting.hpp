@@ -64,30 +64,44 @@ void Reactor<K>::serve_starved() {
 }
 
 template <class K>
-void Reactor<K>::wait_for_slot(Connection& connection, bool of_lane) {
+void Reactor<K>::wait_for_slot(Connection& connection, Wait what) {
     if (connection.wait != Wait::nothing) return;
     connection.deadline_ms = clock_.now_ms + settings_.timeouts.handler;  // its own part is done
-    wait_on(of_lane ? laneless_ : slotless_, connection, of_lane ? Wait::lane_slot : Wait::slot);
+    if (what == Wait::slot) return wait_on(slotless_, connection, what);
+    // Each holds its head's segment.
+    if (lane_waiters_ >= settings_.limits.queue) return refuse(connection, 503);
+    ++lane_waiters_;
+    wait_on(what == Wait::upload_slot ? uploadless_ : laneless_, connection, what);
 }
 
 template <class K>
 void Reactor<K>::slot_came_back() {
     while (slotless_.first != NONE && exchanges_.peek() != NONE) read_input(next_of(slotless_));
-    // Who has waited is not refused for having waited. Once round: uploads may have to wait on.
-    const bool overloaded = std::exchange(overloaded_, false);
-    for (const std::uint32_t last = laneless_.last; laneless_.first != NONE && has_lane_slot();) {
-        Connection& connection = next_of(laneless_);
-        // Nothing is received meanwhile: who has gone is seen here, before a handler is called for it.
-        bool gone = false;
-        if constexpr (requires { kernel_.is_reset(0); }) gone = kernel_.is_reset(connection.socket);
-        if (gone) {
-            terminate(connection, true);
-        } else {
-            read_input(connection);
-        }
-        if (index_of(connection) == last) break;
+    while (laneless_.first != NONE && has_lane_slot()) serve_lane_waiter(laneless_);
+    while (uploadless_.first != NONE && has_lane_slot() && has_upload_slot()) serve_lane_waiter(uploadless_);
+}
+
+template <class K>
+void Reactor<K>::serve_lane_waiter(WaitList& list) {
+    Connection& connection = next_of(list);
+    --lane_waiters_;
+    // Nothing is received meanwhile: who has gone is seen here, before a handler is called for it.
+    if (connection.state != ConnectionState::open) return;
+    if constexpr (requires { kernel_.is_reset(0); }) {
+        if (kernel_.is_reset(connection.socket)) return terminate(connection, true);
     }
+    // Who has waited is not refused for having waited; but the wait counts.
+    const bool overloaded = std::exchange(overloaded_, false);
+    waited_ns_ = clock_.now_ns - waiting_since_ns(connection);
+    read_input(connection);
+    waited_ns_ = 0;
     overloaded_ = overloaded;
+}
+
+// When a connection began to wait for a slot.
+template <class K>
+double Reactor<K>::waiting_since_ns(const Connection& connection) const {
+    return double(connection.deadline_ms - settings_.timeouts.handler) * 1e6;
 }
 
 template <class K>

@@ -44,10 +44,11 @@ enum class ConnectionState : std::uint8_t {
 // What a connection waits for: one thing at a time.
 enum class Wait : std::uint8_t {
     nothing,
-    segment,    // to receive into: it met ENOBUFS
-    slot,       // for its next request
-    lane_slot,  // its next request is for a handler, and the slots that are left are kept for what needs none
-    room,       // for its body, on the way to the lane
+    segment,      // to receive into: it met ENOBUFS
+    slot,         // for its next request
+    lane_slot,    // its next request is for a handler, and the slots that are left are kept for what needs none
+    upload_slot,  // its next request's body still arrives, and as many others' do as may at a time
+    room,         // for its body, on the way to the lane
 };
 
 // Connections that wait for the same, first in, first out.

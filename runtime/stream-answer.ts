@@ -301,7 +301,11 @@ export class StreamAnswer implements Waiter {
   // False: waits, for what is unsent to leave or for memory.
   #part(): boolean {
     const { lane } = this.#exchange;
-    const window = lane.streamWindow() - this.#unsent;
+    // Whose last part has left may always send one more, be it small: a stream never stands still for good.
+    const window =
+      this.#unsent === 0
+        ? Math.max(lane.streamWindow(), PART_LEAST)
+        : lane.streamWindow() - this.#unsent;
     if (window <= 0) return false;
     if (lane.crowded && !this.#resuming) return this.#wait();
     if (!lane.hasRoomForParts()) return this.#wait();

@@ -81,12 +81,12 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
   [
     "routes are no list",
     "routes: /a\n",
-    `1:9: routes must be a list of at most 4096, not "/a" [config/wrong-type]`,
+    `1:9: routes must be a list of at most 20000, not "/a" [config/wrong-type]`,
   ],
   [
     "routes are nothing",
     "routes:\n",
-    `1:1: routes must be a list of at most 4096, not nothing [config/wrong-type]`,
+    `1:1: routes must be a list of at most 20000, not nothing [config/wrong-type]`,
   ],
   [
     "the whole is a list",

@@ -114,7 +114,7 @@ export const schema = {
     routes: {
       type: "array",
       default: [],
-      maxItems: 4096,
+      maxItems: 20_000,
       description: "What answers which path.",
       items: {
         type: "object",

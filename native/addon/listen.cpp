@@ -15,6 +15,8 @@
 namespace pinion::addon {
 namespace {
 
+constexpr int UNSENT_BYTES = 64 * 1024;
+
 const char* code_of(int error) {
     switch (error) {
         case EADDRINUSE: return "EADDRINUSE";
@@ -103,6 +105,9 @@ Napi::Value bind_listener(const Napi::CallbackInfo& info) {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         // Accepted sockets inherit it: small answers leave at once.
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        // What a slow reader has not taken waits in the arena, where it is bounded, not in megabytes of the kernel's
+        // (tcp(7)). Connections inherit it.
+        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &UNSENT_BYTES, sizeof UNSENT_BYTES);
         if (reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
             return fail(env, "setsockopt", errno, fd);
         }

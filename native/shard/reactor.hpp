@@ -269,7 +269,7 @@ private:
     static constexpr std::uint32_t DISCARD_MAX = 256 * 1024;         // of a body that nobody wants; beyond: close
     static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;   // unsent: no further request is read
     static constexpr std::uint32_t STREAM_WINDOW_BYTES = 64 * 1024;  // unsent of one streamed answer
-    static constexpr std::uint32_t STREAM_WINDOW_LEAST = 1024;
+    static constexpr std::uint32_t BANDED_SEGMENTS = 256;            // arenas of fewer have one reserve for all
     static constexpr std::uint16_t STATUS_CLIENT_GONE = 499;  // in the access log only: there was nobody to answer
     static constexpr std::uint32_t SHARE = 16;                // one may hold that part of what is free
     static constexpr std::uint32_t BEHIND_SEGMENTS = 4;       // that an answer behind another may hold
@@ -305,7 +305,8 @@ private:
     io::Driver driver_ = io::Driver::stand_in;
     std::uint32_t lent_target_ = LENT_START;
     std::uint32_t lent_max_ = LENT_MAX;
-    std::uint32_t reserve_ = 1;  // segments that are never lent for input
+    std::uint32_t reserve_ = 1;        // segments that clients do not get to hold more than a little each
+    std::uint32_t input_reserve_ = 1;  // of these, those that are never lent for input
     std::uint32_t run_segments_ = RUN_SEGMENTS;
     std::uint32_t run_target_max_ = 2;
     std::uint32_t dirty_ = NONE;

@@ -174,7 +174,7 @@ bool Reactor<K>::receive_run(Connection& connection, std::uint32_t most_segments
 template <class K>
 bool Reactor<K>::receive_from_reserve(Connection& connection) {
     if (connection.body == NONE || connection.state != ConnectionState::open) return false;
-    if (connection.input_first != NONE || segments_.free_count() <= reserve_ / 2) return false;
+    if (connection.input_first != NONE || segments_.free_count() <= input_reserve_ / 2) return false;
     return wants_input(connection) && receive_run(connection, 1);
 }
 

@@ -34,6 +34,7 @@ std::string Reactor<K>::open() {
     lent_target_ = std::min(LENT_START, std::max(segments_.count() / 4, 1u));
     // A lane's unused credits: an eighth of the arena at most, but two runs always, the second to end the first with.
     reserve_ = std::max(segments_.count() / 4, 1u);
+    input_reserve_ = segments_.count() < BANDED_SEGMENTS ? reserve_ : reserve_ / 2;
     run_segments_ = std::clamp(segments_.count() / 32, 1u, RUN_SEGMENTS);
     run_target_max_ = std::clamp(segments_.count() / 8 / run_segments_, 2u, 64u);
     accept_armed_.assign(settings_.listeners.size(), 0);
@@ -116,7 +117,7 @@ void Reactor<K>::finish_turn() {
     settle_marked();
     lend_segments();
     serve_starved();
-    const std::uint32_t window = std::clamp(share(), STREAM_WINDOW_LEAST, STREAM_WINDOW_BYTES);
+    const std::uint32_t window = std::min(share(), STREAM_WINDOW_BYTES);
     for (LaneEnd& lane : lanes_) {
         if (lane.state() == LaneState::live || lane.state() == LaneState::draining) {
             grant_credits(lane);
@@ -141,7 +142,7 @@ void Reactor<K>::settle_marked() {
 template <class K>
 void Reactor<K>::lend_segments() {
     // Input never takes the last of the arena: what has been asked must be answered for input to be read.
-    while (kernel_.lent() < lent_target_ && segments_.free_count() > reserve_) {
+    while (kernel_.lent() < lent_target_ && segments_.free_count() > input_reserve_) {
         const std::uint32_t segment = segments_.take();
         if (segment == NONE) break;
         kernel_.lend(segment);

@@ -68,8 +68,9 @@ void Reactor<K>::wait_for_slot(Connection& connection, Wait what) {
     if (connection.wait != Wait::nothing) return;
     connection.deadline_ms = clock_.now_ms + settings_.timeouts.handler;  // its own part is done
     if (what == Wait::slot) return wait_on(slotless_, connection, what);
-    // Each holds its head's segment.
-    if (lane_waiters_ >= settings_.limits.queue) return refuse(connection, 503);
+    // Each holds its head's segment, which must not become the last for those who need no slot.
+    const bool crowded = segments_.free_count() <= (reserve_ + input_reserve_) / 2 && input_reserve_ < reserve_;
+    if (lane_waiters_ >= settings_.limits.queue || crowded) return refuse(connection, 503);
     ++lane_waiters_;
     wait_on(what == Wait::upload_slot ? uploadless_ : laneless_, connection, what);
 }

@@ -130,7 +130,6 @@ function checkLimits({ limits }: ConfigFile, { document }: CheckContext): Proble
       "two connections (limits.connection) and 16 segments must fit into it",
     );
   }
-  atLeast("slots", limits.queue ?? 0, "limits.queue waits in them");
   return problems;
 }
 

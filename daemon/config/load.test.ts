@@ -245,11 +245,6 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
     "limits: { arena: 1MiB }\n",
     `1:18: limits.arena must be at least 8MiB: two segments for each of 1024 slots (limits.slots) must fit into it [config/limits-clash]`,
   ],
-  [
-    "fewer slots than the queue has",
-    "limits: { slots: 8, queue: 16 }\n",
-    `1:18: limits.slots must be at least 16: limits.queue waits in them [config/limits-clash]`,
-  ],
   // --- routes ---
   [
     "nothing answers",

@@ -210,7 +210,7 @@ export const schema = {
           minimum: 1,
           maximum: 65536,
           description:
-            "Requests of one shard that wait for their handler to be called (503); left out: `limits.slots`.",
+            "Requests of one shard that wait for their handler to be called, and connections that wait for a slot (503); left out: bounded by connections and memory alone.",
         },
         arena: size(
           "Memory of one shard for requests and answers, touched only as it is used.",

@@ -23,7 +23,7 @@ export function shardOptions(
       fields: limits.fields,
       bodyBytes: limits.body,
       slots: limits.slots,
-      queue: limits.queue ?? limits.slots,
+      queue: limits.queue ?? limits.connections,
       arenaBytes: limits.arena,
       connectionBytes: limits.connection,
       pipeline: limits.pipeline,

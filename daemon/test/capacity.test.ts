@@ -26,11 +26,6 @@ async function openMany(port: number, count: number): Promise<Socket[]> {
   return sockets;
 }
 
-async function residentKib(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]);
-}
-
 test.serial("thousands of connections are open at once and all are answered", async (t) => {
   const limits = await readFile("/proc/self/limits", "utf8");
   const files = Number(/Max open files\s+\d+\s+(\d+)/.exec(limits)?.[1]);
@@ -40,7 +35,6 @@ test.serial("thousands of connections are open at once and all are answered", as
     config: `routes: [{ path: /hello, handler: ./hello.ts }]\nlimits: { connections: ${count + 100} }\n`,
     files: HELLO,
   });
-  const before = await residentKib(daemon.pid);
   const sockets = await openMany(daemon.port, count);
   const answered = await Promise.all(
     sockets.map(
@@ -54,8 +48,6 @@ test.serial("thousands of connections are open at once and all are answered", as
     ),
   );
   t.is(answered.filter(Boolean).length, count);
-  const each = (((await residentKib(daemon.pid)) - before) * 1024) / count;
-  t.log(`${Math.round(each)} bytes of resident memory for each connection`);
   t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
   for (const socket of sockets) socket.destroy();
 });
@@ -83,28 +75,36 @@ test.serial(
           }),
       ),
     );
-    t.true(answers.every((answer) => answer === "HTTP/1.1 200 OK"));
+    t.deepEqual([...new Set(answers)], ["HTTP/1.1 200 OK"]);
     for (const socket of sockets) socket.destroy();
   },
 );
 
-test.serial("a tiny arena serves everybody, one after the other", async (t) => {
+test.serial("a tiny arena serves everybody, who is refused for memory the next time", async (t) => {
   const daemon = await startDaemon(t, {
-    config: `routes:\n  - { path: /hello, handler: ./hello.ts }\nlimits: { arena: 1MiB, slots: 16, queue: 16 }\n`,
+    config: `routes:\n  - { path: /hello, handler: ./hello.ts }\nlimits: { arena: 1MiB, slots: 16 }\n`,
     files: HELLO,
   });
-  const wires = await Promise.all(Array.from({ length: 200 }, () => Wire.connect(daemon.port)));
-  for (let round = 0; round < 5; round++) {
-    for (const wire of wires) wire.send(get("/hello").repeat(4));
-    for (const wire of wires) {
-      for (let i = 0; i < 4; i++) {
-        const answer = await wire.answer();
-        if (answer.status !== 200) t.is(answer.status, 503);
+  const served = await Promise.all(
+    Array.from({ length: 200 }, async () => {
+      let answered = 0;
+      for (let tries = 0; answered < 20 && tries < 1000; tries++) {
+        const wire = await Wire.connect(daemon.port);
+        wire.send(get("/hello").repeat(20 - answered));
+        for (let status = 200; status === 200 && answered < 20;) {
+          ({ status } = await wire.answer());
+          if (status === 200) answered++;
+          else t.is(status, 503);
+        }
+        wire.close();
       }
-    }
-  }
-  t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
-  for (const wire of wires) wire.close();
+      return answered;
+    }),
+  );
+  t.deepEqual(
+    served.filter((answered) => answered !== 20),
+    [],
+  );
 });
 
 test.serial("connections beyond the limit wait, and are served when one goes", async (t) => {
@@ -131,7 +131,7 @@ test.serial("the smallest arena and two slots serve uploads side by side", async
 routes:
   - { path: /hello, handler: ./hello.ts }
   - { path: /echo, methods: [POST], handler: ./echo.ts }
-limits: { arena: 64KiB, connection: 20KiB, slots: 2, queue: 2 }
+limits: { arena: 64KiB, connection: 20KiB, slots: 2 }
 `,
     files: { ...HELLO, "echo.ts": `export default async (request) => await request.text();` },
   });
@@ -163,7 +163,7 @@ test.serial("a request that finds no slot in time is told so", async (t) => {
 routes:
   - { path: /hello, handler: ./hello.ts }
   - { path: /never, handler: ./never.ts, timeout: 10m }
-limits: { slots: 2, queue: 2 }
+limits: { slots: 2 }
 timeouts: { handler: 300ms, drain: 100ms }
 `,
     files: { ...HELLO, "never.ts": `export default () => new Promise(() => {});` },

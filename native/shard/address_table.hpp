@@ -35,7 +35,7 @@ private:
         std::uint64_t due_us;  // when its next request would be right on time
         std::uint32_t connections;
     };
-    static constexpr std::uint32_t WAYS = 8;
+    static constexpr std::uint32_t WAYS = 16;
     static constexpr std::uint32_t LEAST_CLIENTS = 4096;
     static constexpr std::uint64_t BURST_US = 1'000'000;
 

@@ -42,6 +42,7 @@ public:
         request_tail_ = published_tail_ = seen_head_ = waiting_ = credit_tail_ = window_ = 0;
         response_head_.store(0, std::memory_order_relaxed);
         runs.clear();
+        deferred.clear();
     }
 
     LaneState state() const { return state_.load(std::memory_order_acquire); }
@@ -149,6 +150,8 @@ public:
         return ((lacks & 1) != 0 && credits_unread()) || ((lacks & 2) != 0 && !has_responses());
     }
 
+    // Entries that found the request ring full, in order.
+    std::deque<layout::Entry> deferred;
     // Runs granted and not yet used up, oldest first.
     std::deque<CreditRun> runs;
     std::uint32_t run_target = 2;  // how many to keep granted; grows when the worker runs dry

@@ -19,6 +19,7 @@
 
 #include <deque>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/timer_wheel.hpp"
@@ -43,12 +44,6 @@ struct Counters {
     std::uint64_t requests = 0;
     std::uint64_t refused = 0;  // answered with a 4xx or 5xx of the reactor's own
     std::uint64_t turns[2] = {0, 0};
-};
-
-// An entry that a full request ring keeps waiting.
-struct Deferred {
-    std::uint32_t lane;
-    layout::Entry entry;
 };
 
 struct Clock {
@@ -171,6 +166,9 @@ private:
     bool read_head(Connection& connection, SegmentRecord& piece, std::uint32_t segment);
     bool read_head_block(Connection& connection, SegmentRecord& piece);
     bool save_partial_head(Connection& connection, const char* bytes, std::uint32_t length);
+    void head_waits(Connection& connection, SegmentRecord& piece, std::uint32_t consumed, Wait what);
+    bool take_up_head(Connection& connection, SegmentRecord& piece);
+    bool begin_from_block(Connection& connection, const http::Head& head, SegmentRecord& piece);
     void drop_head_block(Connection& connection);
     http::HeadLimits head_limits() const;
 
@@ -225,7 +223,7 @@ private:
     // --- reactor_lanes.hpp ---
     LaneEnd* live();
     void push(std::uint32_t lane, EntryType type, const Exchange& exchange, std::uint32_t argument = 0);
-    void push_deferred();
+    void push_deferred(LaneEnd& lane);
     void enqueue(Exchange& exchange, std::uint32_t index);
     void serve_backlog();
     bool abandon(Exchange& exchange, layout::AbortReason reason);
@@ -298,7 +296,7 @@ private:
     std::uint32_t live_ = NONE;
     std::uint32_t broken_lanes_ = 0;
     std::deque<layout::Entry> backlog_;  // for the next live lane, in order
-    std::deque<Deferred> deferred_;      // found no room in a request ring
+    std::string fields_;                 // of the answer that is being taken
 
     Clock clock_;
     Counters counters_;

@@ -74,8 +74,8 @@ bool Reactor<K>::has_upload_slot() const {
     return uploads_ < std::max(exchanges_.capacity() / UPLOAD_SLOTS, 1u);
 }
 
-// What this request, with `behind` bytes at hand behind its head, has to wait for before it may take the next slot. What
-// is refused for overload needs its slot for a moment only.
+// What this request, with `behind` bytes at hand behind its head, has to wait for before it may take the next slot.
+// What is refused for overload needs its slot for a moment only.
 template <class K>
 Wait Reactor<K>::slot_for(const http::Head& head, const char* base, std::uint32_t slot, std::uint32_t behind) {
     const bool arrives = head.framing == http::Framing::chunked || head.content_length > behind;
@@ -113,9 +113,9 @@ bool Reactor<K>::admit_rate(Connection& connection) {
 
 // --- by memory ---
 //
-// Each bound is the configured one or a share of what is free above the reserve, whichever is less (dynamic thresholds, as switches have
-// them): few may hold much, many hold little each, and no number of slow clients gets the last of the arena. Who holds
-// nothing may always begin.
+// Each bound is the configured one or a share of what is free above the reserve, whichever is less (dynamic thresholds,
+// as switches have them): few may hold much, many hold little each, and no number of slow clients gets the last of the
+// arena. Who holds nothing may always begin.
 
 template <class K>
 std::uint32_t Reactor<K>::share() const {

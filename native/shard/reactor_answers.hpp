@@ -54,7 +54,9 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
     if (status < 200 || status > 599 || type > std::uint8_t(layout::ContentType::octet_stream)) {
         return break_lane(lane, "a status or content type out of range");
     }
-    const char* fields = region_.at(fields_offset);
+    // A private copy is checked and used: the lane could change its own meanwhile.
+    if (fields_length > 0) fields_.assign(region_.at(fields_offset), fields_length);
+    const char* fields = fields_.data();
     const bool own_date = flags & layout::answer_flag::OWN_DATE;
     if (fields_length > 0 && !http::fields_valid(fields, fields_length, own_date)) {
         return break_lane(lane, "fields that are not well-formed");

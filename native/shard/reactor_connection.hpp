@@ -142,8 +142,7 @@ bool Reactor<K>::client_is_slow(const Connection& connection) const {
 }
 
 // Whether the client has taken enough of the output since the last look. What the kernel has taken says little: its
-// buffers
-// hold megabytes, and report room in steps that a slow but honest client needs minutes for.
+// buffers hold megabytes, and report room in steps that a slow but honest client needs minutes for.
 template <class K>
 bool Reactor<K>::client_takes(Connection& connection) {
     std::uint64_t received = connection.sent_bytes;
@@ -208,11 +207,9 @@ void Reactor<K>::expired(std::uint32_t index) {
     }
     // Between two sends of one answer it is not idle.
     if (connection.body == NONE && connection.output_first == NONE && now >= connection.deadline_ms) {
-        const bool waits =
-            connection.wait == Wait::slot || connection.wait == Wait::lane_slot || connection.wait == Wait::upload_slot;
         // Who owes the PROXY protocol's header is no HTTP client yet.
         const bool answerable = !connection.proxy_expected && !connection.close_after;
-        if (waits && answerable) return refuse(connection, 503);
+        if (connection.waits_for_slot() && answerable) return refuse(connection, 503);
         if (connection.head_length > 0 && answerable) return refuse(connection, 408);
         linger(connection);
     }

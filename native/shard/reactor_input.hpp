@@ -13,9 +13,10 @@ namespace pinion::shard {
 // Takes from the unread input what can be taken now: heads, bodies, in order.
 template <class K>
 void Reactor<K>::read_input(Connection& connection) {
-    while (connection.input_first != NONE && connection.state == ConnectionState::open && !connection.close_after) {
+    while (connection.has_input() && connection.state == ConnectionState::open && !connection.close_after) {
         const std::uint32_t segment = connection.input_first;
-        SegmentRecord& piece = segments_[segment];
+        SegmentRecord nothing{};
+        SegmentRecord& piece = segment == NONE ? nothing : segments_[segment];
         if (connection.body != NONE) {
             std::uint32_t consumed = 0;
             char* bytes = region_.at(segments_.region_offset(segment)) + piece.begin;
@@ -38,10 +39,11 @@ void Reactor<K>::read_input(Connection& connection) {
             if (piece.begin == piece.end) drop_front(connection);
             continue;
         }
-        const bool going =
-            connection.head_length > 0 ? read_head_block(connection, piece) : read_head(connection, piece, segment);
+        const bool going = connection.head_complete     ? take_up_head(connection, piece)
+                           : connection.head_length > 0 ? read_head_block(connection, piece)
+                                                        : read_head(connection, piece, segment);
         if (!going) return;
-        if (connection.input_first == segment && piece.begin == piece.end) drop_front(connection);
+        if (segment != NONE && connection.input_first == segment && piece.begin == piece.end) drop_front(connection);
     }
     const bool drained = connection.input_first == NONE && connection.state == ConnectionState::open;
     if (drained && connection.peer_closed && connection.body != NONE) body_broke_off(connection);
@@ -98,7 +100,12 @@ bool Reactor<K>::read_head(Connection& connection, SegmentRecord& piece, std::ui
     const http::HeadResult result = http::parse_head(bytes, length, 0, head_limits(), head, region_.slot(index).fields);
     if (result == http::HeadResult::complete) {
         if (const Wait what = slot_for(head, bytes, index, length - head.length); what != Wait::nothing) {
-            wait_for_slot(connection, what);
+            // It waits with its head's bytes only: the segment goes back.
+            if (!save_partial_head(connection, bytes, head.length)) {
+                refuse(connection, 503);
+                return false;
+            }
+            head_waits(connection, piece, head.length, what);
             return false;
         }
         piece.begin = std::uint16_t(piece.begin + head.length);
@@ -138,19 +145,15 @@ bool Reactor<K>::read_head_block(Connection& connection, SegmentRecord& piece) {
     const http::HeadResult result =
         http::parse_head(block, connection.head_length, before, head_limits(), head, region_.slot(index).fields);
     if (result == http::HeadResult::complete) {
+        const std::uint32_t consumed = head.length - before;
         if (const Wait what = slot_for(head, block, index, 0); what != Wait::nothing) {
-            connection.head_length = before;  // reads this piece again
-            wait_for_slot(connection, what);
+            connection.head_length = head.length;
+            head_waits(connection, piece, consumed, what);
             return false;
         }
-        const std::uint32_t consumed = head.length - before;
         piece.begin = std::uint16_t(piece.begin + consumed);
         connection.input_bytes -= consumed;
-        const Hold hold{connection.head_block, connection.head_block_bytes, HoldKind::block};
-        connection.head_block = NONE;
-        connection.head_block_bytes = connection.head_length = 0;
-        begin_request(connection, begin_exchange(connection), head, block, hold, piece);
-        return connection.state == ConnectionState::open;
+        return begin_from_block(connection, head, piece);
     }
     if (result != http::HeadResult::partial) {
         refuse(connection, std::uint16_t(result));
@@ -159,6 +162,42 @@ bool Reactor<K>::read_head_block(Connection& connection, SegmentRecord& piece) {
     piece.begin = std::uint16_t(piece.begin + length);
     connection.input_bytes -= length;
     return true;
+}
+
+// The head in the head block has no slot yet; `consumed` bytes of the piece belong to it.
+template <class K>
+void Reactor<K>::head_waits(Connection& connection, SegmentRecord& piece, std::uint32_t consumed, Wait what) {
+    connection.head_complete = true;
+    piece.begin = std::uint16_t(piece.begin + consumed);
+    connection.input_bytes -= consumed;
+    if (piece.begin == piece.end) drop_front(connection);
+    wait_for_slot(connection, what);
+}
+
+// Goes on with a head that has waited for a slot; `piece` is what was received behind it.
+template <class K>
+bool Reactor<K>::take_up_head(Connection& connection, SegmentRecord& piece) {
+    const std::uint32_t index = exchanges_.peek();
+    char* block = region_.at(connection.head_block);
+    http::Head head;
+    const http::HeadResult result =
+        http::parse_head(block, connection.head_length, 0, head_limits(), head, region_.slot(index).fields);
+    PINION_ASSERT(result == http::HeadResult::complete);
+    if (const Wait what = slot_for(head, block, index, std::uint32_t(piece.end - piece.begin)); what != Wait::nothing) {
+        wait_for_slot(connection, what);
+        return false;
+    }
+    return begin_from_block(connection, head, piece);
+}
+
+template <class K>
+bool Reactor<K>::begin_from_block(Connection& connection, const http::Head& head, SegmentRecord& piece) {
+    const Hold hold{connection.head_block, connection.head_block_bytes, HoldKind::block};
+    connection.head_block = NONE;
+    connection.head_block_bytes = connection.head_length = 0;
+    connection.head_complete = false;
+    begin_request(connection, begin_exchange(connection), head, region_.at(hold.offset), hold, piece);
+    return connection.state == ConnectionState::open;
 }
 
 // Appends to the connection's head block, which doubles as it fills: a client that trickles pins bytes, not segments.
@@ -189,6 +228,7 @@ void Reactor<K>::drop_head_block(Connection& connection) {
     if (connection.head_block != NONE) segments_.give_block(connection.head_block, connection.head_block_bytes);
     connection.head_block = NONE;
     connection.head_block_bytes = connection.head_length = 0;
+    connection.head_complete = false;
 }
 
 }  // namespace pinion::shard

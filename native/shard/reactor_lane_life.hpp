@@ -114,10 +114,8 @@ void Reactor<K>::requeue(LaneEnd& lane) {
     for (std::uint32_t count = lane.request_tail() - unread; count != lane.request_tail(); ++count) {
         take(lane.request_at(count));
     }
-    for (const Deferred& each : deferred_) {
-        if (each.lane == lane.index()) take(each.entry);
-    }
-    std::erase_if(deferred_, [&](const Deferred& each) { return each.lane == lane.index(); });
+    for (const layout::Entry& each : lane.deferred) take(each);
+    lane.deferred.clear();
     // Body parts of theirs that had not even reached the ring.
     for (layout::Entry& entry : backlog_) {
         Exchange& exchange = exchanges_[entry.head >> 8];

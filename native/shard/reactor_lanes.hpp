@@ -30,24 +30,20 @@ std::uint32_t Reactor<K>::queued() const {
 }
 
 template <class K>
-void Reactor<K>::push(std::uint32_t lane, EntryType type, const Exchange& exchange, std::uint32_t argument) {
-    if (deferred_.empty() && lanes_[lane].request_space() > 0) {
-        return lanes_[lane].push(type, index_of(exchange), exchange.generation, argument);
+void Reactor<K>::push(std::uint32_t index, EntryType type, const Exchange& exchange, std::uint32_t argument) {
+    LaneEnd& lane = lanes_[index];
+    if (lane.deferred.empty() && lane.request_space() > 0) {
+        return lane.push(type, index_of(exchange), exchange.generation, argument);
     }
-    deferred_.push_back({lane, {std::uint32_t(type) | index_of(exchange) << 8, exchange.generation, argument, 0}});
+    lane.deferred.push_back({std::uint32_t(type) | index_of(exchange) << 8, exchange.generation, argument, 0});
 }
 
 template <class K>
-void Reactor<K>::push_deferred() {
-    while (!deferred_.empty()) {
-        const Deferred& first = deferred_.front();
-        LaneEnd& lane = lanes_[first.lane];
-        if (lane.state() == LaneState::live || lane.state() == LaneState::draining) {
-            if (lane.request_space() == 0) return;
-            lane.push(EntryType(first.entry.head & 0xff), first.entry.head >> 8, first.entry.generation,
-                      first.entry.argument, first.entry.argument2);
-        }
-        deferred_.pop_front();
+void Reactor<K>::push_deferred(LaneEnd& lane) {
+    while (!lane.deferred.empty() && lane.request_space() > 0) {
+        const layout::Entry& entry = lane.deferred.front();
+        lane.push(EntryType(entry.head & 0xff), entry.head >> 8, entry.generation, entry.argument, entry.argument2);
+        lane.deferred.pop_front();
     }
 }
 
@@ -74,7 +70,9 @@ void Reactor<K>::enqueue(Exchange& exchange, std::uint32_t index) {
 // Requests that waited for a lane go to it in order, with the body parts that came behind them.
 template <class K>
 void Reactor<K>::serve_backlog() {
-    push_deferred();
+    for (LaneEnd& lane : lanes_) {
+        if (lane.state() == LaneState::live || lane.state() == LaneState::draining) push_deferred(lane);
+    }
     while (!backlog_.empty()) {
         const layout::Entry entry = backlog_.front();
         const std::uint32_t index = entry.head >> 8;

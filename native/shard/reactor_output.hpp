@@ -61,11 +61,11 @@ void Reactor<K>::advance_order(Connection& connection) {
         if (connection.close_after) drop_later(connection);
     }
     if (!moved) return;
-    if (connection.first == NONE) {
+    if (connection.first == NONE && !connection.waits_for_slot()) {
         const std::uint32_t wait = connection.head_length > 0 ? settings_.timeouts.head : settings_.timeouts.keep_alive;
         connection.deadline_ms = clock_.now_ms + wait;
     }
-    if (connection.input_first != NONE) {
+    if (connection.has_input()) {
         read_input(connection);
         // Natively answered ones are complete already.
         if (connection.first != NONE && exchanges_[connection.first].complete) advance_order(connection);
@@ -153,7 +153,7 @@ void Reactor<K>::sent(Connection& connection, std::int32_t result) {
         connection.output_last = NONE;
         connection.write_deadline_ms = 0;
     }
-    if (connection.input_first != NONE && !output_full(connection)) read_input(connection);
+    if (connection.has_input() && !output_full(connection)) read_input(connection);
 }
 
 // Tells a handler that streams that there is room again.

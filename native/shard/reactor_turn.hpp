@@ -30,7 +30,7 @@ std::string Reactor<K>::open() {
     }
     if (settings_.access_log >= 0) log_ = std::make_unique<AccessLog>(settings_.access_log);
     // Never all of a small arena: answers and unfinished heads need some too.
-    lent_max_ = std::min(LENT_MAX, std::max(segments_.count() / 2, 1u));
+    lent_max_ = std::min(LENT_MAX, std::max(segments_.count() / 4, 1u));
     lent_target_ = std::min(LENT_START, std::max(segments_.count() / 4, 1u));
     // A lane's unused credits: an eighth of the arena at most, but two runs always, the second to end the first with.
     reserve_ = std::max(segments_.count() / 4, 1u);

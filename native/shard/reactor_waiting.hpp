@@ -39,7 +39,7 @@ void Reactor<K>::serve_starved() {
     std::uint32_t served = 0;
     const auto serve = [&](WaitList& list) {
         Connection& connection = next_of(list);
-        if (connection.input_first != NONE) read_input(connection);
+        if (connection.has_input()) read_input(connection);
         settle_marked();
         lend_segments();
         ++served;
@@ -68,7 +68,7 @@ void Reactor<K>::wait_for_slot(Connection& connection, Wait what) {
     if (connection.wait != Wait::nothing) return;
     connection.deadline_ms = clock_.now_ms + settings_.timeouts.handler;  // its own part is done
     if (what == Wait::slot) return wait_on(slotless_, connection, what);
-    // Each holds its head's segment, which must not become the last for those who need no slot.
+    // Each holds memory for its head, which must not become the last for those who need no slot.
     const bool crowded = segments_.free_count() <= (reserve_ + input_reserve_) / 2 && input_reserve_ < reserve_;
     if (lane_waiters_ >= settings_.limits.queue || crowded) return refuse(connection, 503);
     ++lane_waiters_;

@@ -77,6 +77,7 @@ struct Connection {
     bool in_dirty : 1;     // on the list of connections that the end of the turn looks at
     bool close_after : 1;  // lingers once the output is empty
     bool head_begun : 1;
+    bool head_complete : 1;   // all of a head is in head_block; it waits for a slot
     bool proxy_expected : 1;  // a PROXY protocol header comes first
     bool has_address : 1;     // PeerAddress is known
     bool counted : 1;         // among its address's connections
@@ -88,7 +89,7 @@ struct Connection {
 
     // Unread input, a chain of segments; and its bytes.
     std::uint32_t input_first, input_last, input_bytes, input_segments;
-    // A head that has not ended yet: a contiguous block and the bytes in it.
+    // A head that has not ended yet, or waits for a slot: a contiguous block and the bytes in it.
     std::uint32_t head_block, head_block_bytes, head_length;
     // The run that receive_into writes to; or the array of a vectored send.
     std::uint32_t block, block_segments;
@@ -107,6 +108,9 @@ struct Connection {
     std::uint64_t write_deadline_ms;  // the next look at whether the client takes what is sent; 0: no output
     std::uint64_t sent_bytes;         // ever
     std::uint64_t received_bytes;     // of these, by the client, at the last look; UINT64_MAX: not looked yet
+
+    bool has_input() const { return input_first != NONE || head_complete; }
+    bool waits_for_slot() const { return wait == Wait::slot || wait == Wait::lane_slot || wait == Wait::upload_slot; }
 };
 
 enum class Stage : std::uint8_t {

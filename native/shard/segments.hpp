@@ -1,7 +1,7 @@
 // Who uses which segment. A segment counts its users; the last one to drop it gives it back to the arena.
 //
-// Users are: the connection whose unread input it holds, each request whose head (or inline body) lies in it, each
-// body part that a lane reads, each part of an answer that lies in it, and the lane that may still write into it (credits).
+// Users are: the connection whose unread input it holds, each request whose head (or inline body) lies in it, each body
+// part that a lane reads, each part of an answer that lies in it, and the lane that may still write into it (credits).
 #pragma once
 
 #include <cstdint>

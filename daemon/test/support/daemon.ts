@@ -46,7 +46,8 @@ export const IO = process.env["PINION_TEST_IO"] ?? "auto";
 
 /** The suite runs with the smallest arena and the fewest slots that the configuration allows. */
 export const SMALL = process.env["PINION_TEST_SMALL"] === "1";
-const SMALLEST = { connection: "20KiB", slots: 2 };
+// Of the queue the least is nothing: it is wide instead, for so few slots to be waited for.
+const SMALLEST = { connection: "20KiB", slots: 2, queue: 10_000 };
 
 /** Writes the configuration and the files that it names; returns their folder. */
 export async function prepare(t: ExecutionContext, options: DaemonOptions): Promise<string> {
@@ -72,14 +73,14 @@ function small(config: string): string {
   if (!SMALL) return config;
   const { limits, ...rest } = parse(config) as { limits?: Record<string, unknown> };
   if (limits !== undefined && ("arena" in limits || "connection" in limits)) return config;
-  const slots = Number(limits?.["slots"] ?? limits?.["queue"] ?? SMALLEST.slots);
+  const slots = Number(limits?.["slots"] ?? SMALLEST.slots);
   const arena = `${Math.max(64, slots * 8)}KiB`;
   // So few slots are a bottleneck by themselves: requests wait for them, as long as it takes.
   const admission = { target: "0s" };
   return stringify({
     admission,
     ...rest,
-    limits: { ...SMALLEST, slots, queue: slots, arena, ...limits },
+    limits: { ...SMALLEST, slots, arena, ...limits },
   });
 }
 

@@ -271,7 +271,7 @@ export const schema = {
         ),
         interval: duration(
           "A queue that has not been empty for so long is a standing one, and who has waited so long in it is refused; a shorter burst may wait.",
-          "500ms",
+          "1s",
         ),
       },
     },

@@ -64,7 +64,10 @@ export async function prepare(t: ExecutionContext, options: DaemonOptions): Prom
   const listen = options.ownListen === true ? "" : "listen: 127.0.0.1:0\n";
   const io = /^io:/m.test(options.config) ? "" : `io: ${IO}\n`;
   const shards = /^shards:/m.test(options.config) ? "" : "shards: 1\n";
-  await writeFile(join(folder, "pinion.yaml"), listen + io + shards + small(options.config));
+  // On a machine that is busy with other things every queue may look like a standing one.
+  const admission = /^admission:/m.test(options.config) ? "" : "admission: { target: 0s }\n";
+  const config = small(options.config);
+  await writeFile(join(folder, "pinion.yaml"), listen + io + shards + admission + config);
   return folder;
 }
 
@@ -75,10 +78,7 @@ function small(config: string): string {
   if (limits !== undefined && ("arena" in limits || "connection" in limits)) return config;
   const slots = Number(limits?.["slots"] ?? SMALLEST.slots);
   const arena = `${Math.max(64, slots * 8)}KiB`;
-  // So few slots are a bottleneck by themselves: requests wait for them, as long as it takes.
-  const admission = { target: "0s" };
   return stringify({
-    admission,
     ...rest,
     limits: { ...SMALLEST, slots, arena, ...limits },
   });

@@ -76,11 +76,8 @@ export class Dispatcher {
       lane.take();
       const type = head & 0xff;
       const slot = head >>> 8;
-      if (type !== EntryType.request) {
-        this.#event(type, slot, generation, argument, argument2);
-        continue;
-      }
-      this.#request(slot, generation);
+      if (type === EntryType.request) this.#request(slot, generation);
+      else this.#event(type, slot, generation, argument, argument2);
       if (++called === 2) {
         until = performance.now() + BATCH_MS;
       } else if (called % CLOCK_EVERY === 0) {

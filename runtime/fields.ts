@@ -67,6 +67,13 @@ export class FieldBlock {
 
   add(name: string, value: string): void {
     const lower = checkName(name);
+    if (lower === "content-type" && this.contentType < 0) {
+      const known = CONTENT_TYPES.get(value);
+      if (known !== undefined) {
+        this.contentType = known;
+        return;
+      }
+    }
     const trimmed = value.trim();
     checkValue(name, trimmed);
     if (lower === "content-type") {
@@ -110,7 +117,9 @@ export function makeFields(init: FieldsInit): FieldBlock {
     for (const [name, value] of init) block.add(name, String(value));
     return block;
   }
-  for (const [name, value] of Object.entries(init)) {
+  const record = init as Readonly<Record<string, string | number | readonly string[] | undefined>>;
+  for (const name of Object.keys(record)) {
+    const value = record[name];
     if (value === undefined) continue;
     if (typeof value === "object") {
       for (const each of value) block.add(name, String(each));

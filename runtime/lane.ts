@@ -5,6 +5,7 @@ import {
   ENTRY_ARGUMENT_WORD,
   ENTRY_ARGUMENT2_WORD,
   ENTRY_WORDS,
+  EntryType,
   LaneState,
   LANE_CREDIT_CAPACITY_WORD,
   LANE_CREDIT_HEAD_WORD,
@@ -151,6 +152,8 @@ export class Lane {
     this.#responseTail = (this.#responseTail + 1) | 0;
     // Sequentially consistent, and published at once: the stand-in may run the next turn while a handler runs here.
     Atomics.store(words, this.#lane + LANE_RESPONSE_TAIL_WORD, this.#responseTail);
+    // Memory that comes back can wait for the stand-in's next look: clients do not wait for it.
+    if (type === EntryType.consumed) return;
     if (Atomics.load(words, this.#lane + LANE_STAND_IN_ASLEEP_WORD) !== 0) this.#ringStandIn();
   }
 

@@ -96,8 +96,7 @@ private:
     }
 
     // Task work of the ring interrupts libuv's wait (EINTR), and libuv forgets how long that was: event-loop
-    // utilization
-    // would count the sleep before each request as work. What it has not seen is counted here.
+    // utilization would count the sleep before each request as work. What it has not seen is counted here.
     void woken() {
         if (slept_from_ == 0) return;
         const std::uint64_t slept = uv_hrtime() - slept_from_;

@@ -30,9 +30,8 @@ struct ResponseHead {
 };
 
 // True if every field is well-formed: lengths inside the block, names tokens, values without CR, LF, NUL or other
-// controls
-// (HTAB is fine), and none that native code owns (Content-Length, Transfer-Encoding, Connection, Keep-Alive, Upgrade;
-// Date only with own_date). 16-bit lengths are little-endian and unaligned.
+// controls (HTAB is fine), and none that native code owns (Content-Length, Transfer-Encoding, Connection, Keep-Alive,
+// Upgrade; Date only with own_date). 16-bit lengths are little-endian and unaligned.
 bool fields_valid(const char* fields, std::size_t length, bool own_date);
 
 // Bytes that write_head will write for this head, exactly.

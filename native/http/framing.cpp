@@ -30,8 +30,7 @@ bool is_element(std::string_view element, std::string_view wanted) {
 
 enum class Coding : std::uint8_t { malformed, chunked, unknown };
 
-// A transfer coding: a token, perhaps with parameters. Chunked has none (RFC 9112 §7.1). Quoted parameters are
-// refused:
+// A transfer coding: a token, perhaps with parameters. Chunked has none (RFC 9112 §7.1). Quoted parameters are refused:
 // they can hide commas, and no coding that is in use has any.
 Coding coding_of(std::string_view element) {
     const char* const end = element.data() + element.size();

@@ -19,9 +19,8 @@ struct PatternError {
 struct Pattern {
     static constexpr std::size_t MAX_BYTES = 1024;  // bounds the depth of the router's search
 
-    // Literal text before each parameter, and after the last: one more than there are parameters. Decoded; an
-    // encoded slash
-    // is ENCODED_SLASH. Each but the first is empty or begins with '/'.
+    // Literal text before each parameter, and after the last: one more than there are parameters. Decoded; an encoded
+    // slash is ENCODED_SLASH. Each but the first is empty or begins with '/'.
     std::vector<std::string> literals;
     std::vector<layout::ParameterKind> kinds;
     std::vector<std::string> names;

@@ -1,6 +1,5 @@
 // What this kernel offers of what io_uring is used for here, tried out for real: what a version number promises, a
-// seccomp
-// profile, a sysctl or a limit may take back.
+// seccomp profile, a sysctl or a limit may take back.
 #pragma once
 
 #include <string>

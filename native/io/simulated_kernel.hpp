@@ -1,8 +1,6 @@
 // The completion interface without a kernel: a test plays the clients, a seed decides what comes when. Completions
-// arrive
-// in any order that a real kernel might choose, sends and receives are short at every length, streams end when they
-// like,
-// descriptors and segments run out. The same seed and the same calls give the same run.
+// arrive in any order that a real kernel might choose, sends and receives are short at every length, streams end when
+// they like, descriptors and segments run out. The same seed and the same calls give the same run.
 //
 // It checks the contract as it goes and lists what was broken in violations(): memory that is touched while it is lent,
 // two operations of a kind on one socket, a close with something in flight, and the like.

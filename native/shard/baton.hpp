@@ -2,10 +2,8 @@
 // and giving it cost one atomic operation each while nobody waits.
 //
 // The worker holds it during its turns only, never while JavaScript runs or while it sleeps. The stand-in holds it
-// during
-// the turns that it runs for an absent worker, never while it waits in the kernel. The main thread
-// holds it for a command (reserve a lane, drain, status). So it is free whenever everybody sleeps, and whoever wakes
-// first takes it.
+// during the turns that it runs for an absent worker, never while it waits in the kernel. The main thread holds it for
+// a command (reserve a lane, drain, status). So it is free whenever everybody sleeps, and whoever wakes first takes it.
 #pragma once
 
 #include <linux/futex.h>

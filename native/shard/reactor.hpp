@@ -263,11 +263,11 @@ private:
     static constexpr std::uint32_t LENT_MAX = 1024;
     static constexpr std::uint32_t LARGE_BODY_BYTES = 64 * 1024;
     static constexpr std::uint32_t RUN_SEGMENTS = 16;
-    static constexpr std::uint32_t BODY_HELD_MAX = 128 * 1024;       // of one request, unread by its handler
-    static constexpr std::uint32_t DISCARD_MAX = 256 * 1024;         // of a body that nobody wants; beyond: close
-    static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;   // unsent: no further request is read
-    static constexpr std::uint32_t STREAM_WINDOW_BYTES = 64 * 1024;  // unsent of one streamed answer
-    static constexpr std::uint32_t BANDED_SEGMENTS = 256;            // arenas of fewer have one reserve for all
+    static constexpr std::uint32_t BODY_HELD_MAX = 128 * 1024;        // of one request, unread by its handler
+    static constexpr std::uint32_t DISCARD_MAX = 256 * 1024;          // of a body that nobody wants; beyond: close
+    static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;    // unsent: no further request is read
+    static constexpr std::uint32_t STREAM_WINDOW_BYTES = 128 * 1024;  // unsent of one streamed answer
+    static constexpr std::uint32_t BANDED_SEGMENTS = 256;             // arenas of fewer have one reserve for all
     static constexpr std::uint16_t STATUS_CLIENT_GONE = 499;  // in the access log only: there was nobody to answer
     static constexpr std::uint32_t SHARE = 16;                // one may hold that part of what is free
     static constexpr std::uint32_t BEHIND_SEGMENTS = 4;       // that an answer behind another may hold

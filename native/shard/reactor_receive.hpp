@@ -141,7 +141,9 @@ void Reactor<K>::arm_receive(Connection& connection) {
     connection.receive_armed = true;
     // One receive of a stream may take dozens of segments before it can be stopped: only while there are plenty.
     const bool plenty = starved_heads_.first == NONE && segments_.free_count() > segments_.count() / 2;
-    bool stream = driver_ == io::Driver::worker && plenty && connection.state == ConnectionState::open;
+    // And a stream takes a whole body piece by piece before it is seen: who sent a large one gets one piece, then runs.
+    bool stream =
+        driver_ == io::Driver::worker && plenty && connection.streams && connection.state == ConnectionState::open;
     if (connection.body != NONE && connection.state == ConnectionState::open) {
         const Exchange& body = exchanges_[connection.body];
         if (body.framing == http::Framing::length && body.body_remaining >= LARGE_BODY_BYTES / 4 &&

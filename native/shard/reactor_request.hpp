@@ -127,10 +127,13 @@ void Reactor<K>::begin_body(Connection& connection, std::uint32_t index, const h
     layout::Slot& slot = region_.slot(index);
     slot.request_flags = layout::request_flag::BODY_COMPLETE;
     slot.body_offset = slot.body_length = 0;
+    connection.streams = true;
     if (head.framing == http::Framing::none) return;
     slot.request_flags = layout::request_flag::HAS_BODY;
     if (head.framing == http::Framing::chunked) slot.request_flags |= layout::request_flag::CHUNKED;
     exchange.body_remaining = head.content_length;
+    const bool large = head.framing == http::Framing::chunked || head.content_length >= LARGE_BODY_BYTES;
+    connection.streams = !large;
     const bool empty = head.framing == http::Framing::length && head.content_length == 0;
     const bool in_line = head.framing == http::Framing::length &&
                          head.content_length <= std::uint64_t(piece.end - piece.begin) &&
@@ -146,10 +149,8 @@ void Reactor<K>::begin_body(Connection& connection, std::uint32_t index, const h
         ++uploads_;
         exchange.body_deadline_ms = clock_.now_ms + settings_.timeouts.body;
         connection.body = index;
-        if (connection.receive_stream &&
-            (head.framing == http::Framing::chunked || head.content_length >= LARGE_BODY_BYTES)) {
+        if (connection.receive_stream && large)
             pause_receive(connection);  // goes on with single-shot receives, which can pause
-        }
     }
 }
 

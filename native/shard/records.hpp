@@ -66,6 +66,7 @@ struct Connection {
     // In flight, true exactly when the kernel owes us a completion of it.
     bool receive_armed : 1;
     bool receive_stream : 1;     // the armed receive is a stream
+    bool streams : 1;            // its next receive may be one: its last request had no large body
     bool receive_into : 1;       // the armed receive has the run `block`
     bool receive_cancelled : 1;  // its end has been asked for
     bool send_armed : 1;

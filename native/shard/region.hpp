@@ -1,6 +1,5 @@
-// The shard's shared mapping: slots | lanes with their rings | arena. Native code maps and owns it; workers see it
-// as an
-// ArrayBuffer, so nothing in it is trusted: what steers the reactor (ring counts, generations, ownership) has a
+// The shard's shared mapping: slots | lanes with their rings | arena. Native code maps and owns it; workers see it as
+// an ArrayBuffer, so nothing in it is trusted: what steers the reactor (ring counts, generations, ownership) has a
 // private twin.
 #pragma once
 

@@ -1,7 +1,7 @@
 // The stand-in: the thread that runs the shard's turns while the worker is away. It shares the worker's core.
 //
 //   driving   no worker is live, or the live one is overdue: runs turns, waits in the kernel in between without the
-// baton
+//             baton
 //   ticking   a worker is live: looks at its presence, often after a take-over, seldom otherwise
 //   parked    nothing is under way and the worker sleeps: waits for the kernel's completions without a time-out
 #pragma once
@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <atomic>
 #include <cstdint>
@@ -21,33 +22,42 @@
 
 namespace pinion::shard {
 
-// Raised priority within a budget: real time where the process may, but never more than half the core while a
-// worker lives.
+// Raised priority within a budget, for a worker that is overdue: real time where the process may, for a quarter of the
+// core; beyond it a third of the worker's weight. So JavaScript keeps more than half. While no worker is live, the
+// normal priority: the next one has to load beside it.
 class Priority {
 public:
-    void raise() { allowed_ = set(SCHED_FIFO); }
-    // After each turn for an absent worker.
-    void account() {
+    void open() { allowed_ = set(Level::raised); }
+
+    // After each turn.
+    void account(bool worker_lives) {
         if (!allowed_) return;
+        if (!worker_lives) return to(Level::normal);
         const std::int64_t now = nanoseconds(CLOCK_MONOTONIC);
         const std::int64_t used = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
-        if (now - window_start_ >= WINDOW_NS) {
+        if (now - window_start_ >= WINDOW_NS || level_ == Level::normal) {
             window_start_ = now;
             window_used_ = used;
-            if (!raised_) set(SCHED_FIFO);
-            return;
+            return to(Level::raised);
         }
-        if (raised_ && used - window_used_ > WINDOW_NS / 4) set(SCHED_OTHER);
+        if (used - window_used_ > WINDOW_NS / 4) to(Level::lowered);
     }
 
 private:
+    enum class Level { raised, normal, lowered };
     static constexpr std::int64_t WINDOW_NS = 20'000'000;
+    static constexpr int LOWERED_NICE = 5;
 
-    bool set(int policy) {
+    void to(Level level) {
+        if (level != level_) set(level);
+    }
+    bool set(Level level) {
         sched_param parameter{};
-        parameter.sched_priority = policy == SCHED_FIFO ? 1 : 0;
+        parameter.sched_priority = level == Level::raised ? 1 : 0;
+        const int policy = level == Level::raised ? SCHED_FIFO : SCHED_OTHER;
         if (pthread_setschedparam(pthread_self(), policy, &parameter) != 0) return false;
-        raised_ = policy == SCHED_FIFO;
+        setpriority(PRIO_PROCESS, 0, level == Level::lowered ? LOWERED_NICE : 0);  // of this thread alone
+        level_ = level;
         return true;
     }
     static std::int64_t nanoseconds(clockid_t clock) {
@@ -57,7 +67,7 @@ private:
     }
 
     bool allowed_ = false;
-    bool raised_ = false;
+    Level level_ = Level::normal;
     std::int64_t window_start_ = 0;
     std::int64_t window_used_ = 0;
 };
@@ -117,7 +127,7 @@ private:
             CPU_SET(unsigned(cpu_), &set);
             pthread_setaffinity_np(pthread_self(), sizeof set, &set);
         }
-        priority_.raise();
+        priority_.open();
         Presence::Reading before{};
         unsigned often = 0;
         unsigned quiet = 0;
@@ -125,13 +135,13 @@ private:
         while (!stopping_.load(std::memory_order_relaxed)) {
             const Presence::Reading now = presence_.read();
             // Asleep is where a worker also is when a callback of libuv's poll phase holds it: then the work that
-            // should have
-            // woken it stays.
+            // should have woken it stays.
             const bool work = now.place() == Place::asleep && (reactor_.kernel().pending() || reactor_.has_responses());
             const bool overdue = now == before && (now.place() == Place::away || (work && work_before));
             if (now.place() == Place::nowhere || overdue) {
                 if (overdue) takeovers_.fetch_add(1, std::memory_order_relaxed);
                 drive(now);
+                priority_.account(presence_.read().place() != Place::nowhere);
                 often = OFTEN_TICKS;
                 quiet = 0;
                 before = presence_.read();
@@ -186,7 +196,7 @@ private:
             baton_.give();
             if (wait) reactor_.kernel().wait(timeout_us);
             set_asleep(0);
-            if (since.place() != Place::nowhere) priority_.account();
+            priority_.account(since.place() != Place::nowhere);
         }
     }
 

@@ -1,6 +1,5 @@
 // Heads of answers: whatever fields a handler sets, what is accepted comes out as exactly these fields. The head is
-// read
-// back by our own parser, its status line exchanged for a request line.
+// read back by our own parser, its status line exchanged for a request line.
 #include <cstdint>
 #include <cstring>
 #include <string>

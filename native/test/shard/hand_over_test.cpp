@@ -1,9 +1,8 @@
 // A whole shard on real sockets, its worker played by a thread that does what the addon's hooks and the dispatcher do,
 // while the baton changes hands in every way: given before "JavaScript", taken while free, taken from an overdue
-// worker,
-// at start, at death, at a reload. Random delays at every call into the kernel interface move the hand-overs about.
-// Meant for TSan, and for freezes: each request has to be answered, once, in order. PINION_HAND_OVER_MS and PINION_SEED
-// make it longer and different.
+// worker, at start, at death, at a reload. Random delays at every call into the kernel interface move the hand-overs
+// about. Meant for TSan, and for freezes: each request has to be answered, once, in order. PINION_HAND_OVER_MS and
+// PINION_SEED make it longer and different.
 
 // The shard's class stands in its source file, out of everybody's sight; this includes it for another kernel.
 #define make_shard make_real_shard

@@ -552,6 +552,16 @@ test("brackets without end are refused, not followed", (t) => {
   t.regex(problemsOf("[".repeat(100_000))[0] ?? "", /nested too deeply \[config\/yaml\]/);
 });
 
+test("a hundred problems are shown, and the others counted", (t) => {
+  const problems = problemsOf("io: auto\n".repeat(102));
+  t.is(problems.length, 101);
+  t.is(problems[99], `101:1: key "io" is there twice [config/duplicate-key]`);
+  t.is(problems[100], " 1 more problem is not shown; repair these first [config/more-problems]");
+  const listed = problemsOf("routes:\n" + "  - 1\n".repeat(10_000));
+  t.is(listed[100], " 9900 more problems are not shown; repair these first [config/more-problems]");
+  t.is(problemsOf("io: auto\n".repeat(101)).length, 100);
+});
+
 test("a message shows the line and a caret below the place", (t) => {
   const error = t.throws(() => parse("io: auto\nlimits: { conections: 5 }\n"), {
     instanceOf: ConfigError,

@@ -66,12 +66,14 @@ const BOMBS: readonly ((random: Random) => string)[] = [
   (random) => "routes: &r\n  - *r\n" + repeated("  - *r\n", random.below(200)),
   (random) => repeated("[", 1 + random.below(20_000)),
   (random) => repeated("{a: ", 1 + random.below(10_000)),
-  (random) => repeated("- ", 1 + random.below(10_000)) + "x\n",
+  (random) =>
+    repeated(random.pick(["- ", "? ", ": ", "- ? "]), 1 + random.below(10_000)) +
+    random.pick(["x\n", "x\ny\n", "x\ny: 1\n"]),
   (random) => Array.from({ length: random.below(300) }, (_, n) => `${" ".repeat(n)}a:\n`).join(""),
   (random) => `listen: "${repeated("x", random.below(60_000))}"\n`,
   (random) => `routes:\n${repeated("  - path: /a\n    handler: ./a.ts\n", random.below(500))}`,
-  (random) => Array.from({ length: random.below(800) }, (_, n) => `k${n}: ${n}\n`).join(""),
-  (random) => repeated("listen: 1\n", random.below(600)),
+  (random) => Array.from({ length: random.below(8000) }, (_, n) => `k${n}: ${n}\n`).join(""),
+  (random) => repeated("listen: 1\n", random.below(6000)),
   (random) => `limits:\n  body: ${repeated("9", random.below(5000))}MiB\n`,
   (random) => `listen: |\n${repeated("  line\n", random.below(8000))}`,
   (random) => repeated("? ", random.below(5000)) + "x",

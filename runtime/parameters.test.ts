@@ -35,6 +35,9 @@ test("percent escapes and UTF-8", (t) => {
   t.is(percentDecode("a%20b%C3%BC"), "a bü");
   t.is(percentDecode(Buffer.from("ü%20€").toString("latin1")), "ü €");
   t.is(percentDecode("+"), "+");
+  // One character's bytes, raw and escaped.
+  t.is(percentDecode("\xc3%bc"), "ü");
+  t.is(percentDecode("%e2\x82%AC%25"), "€%");
 });
 
 test("values by kind", async (t) => {

@@ -64,14 +64,19 @@ const ENCODED = /[^\x00-\x24\x26-\x7f]/;
 // eslint-disable-next-line no-control-regex
 const NOT_ASCII = /[^\x00-\x7f]/;
 
-/** Text of the request's target, read as latin1, as UTF-8. */
-export function latin1AsUtf8(text: string): string {
-  return NOT_ASCII.test(text) ? Buffer.from(text, "latin1").toString("utf8") : text;
+/**
+ * Text of the request's target, read as latin1, with each byte beyond ASCII as an escape: one character's bytes may be
+ * raw in part and escaped in part, so that they can only be decoded together.
+ */
+export function escapedBytes(text: string): string {
+  return NOT_ASCII.test(text)
+    ? text.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`)
+    : text;
 }
 
 /** Decodes percent escapes; the router has refused those that are malformed. */
 export function percentDecode(text: string): string {
-  return ENCODED.test(text) ? decodeURIComponent(latin1AsUtf8(text)) : text;
+  return ENCODED.test(text) ? decodeURIComponent(escapedBytes(text)) : text;
 }
 
 /** `head` is the request's head as latin1: parameters are ranges of it. */

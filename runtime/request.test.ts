@@ -44,6 +44,16 @@ test("method, target, path, query, version", async (t) => {
   });
 });
 
+test("a query's bytes are decoded together, whether they are escaped or not", async (t) => {
+  const target = "/?\xc3%bc=%e2\x82%ac&raw=\xc3\xbc+\xc3\xbc&broken=\xc3&%=%zz";
+  t.deepEqual(await look({ target }, (view) => [...view.query]), [
+    ["ü", "€"],
+    ["raw", "ü ü"],
+    ["broken", "\ufffd"],
+    ["%", "%zz"],
+  ]);
+});
+
 const FIELDS: FakeRequest = {
   fields: [
     ["Host", "localhost"],

@@ -23,7 +23,7 @@ import {
   SLOT_TARGET_OFFSET_HALF,
 } from "./layout.generated.js";
 import { METHODS, type Method } from "./methods.js";
-import { latin1AsUtf8, type Params, readParameters } from "./parameters.js";
+import { escapedBytes, type Params, readParameters } from "./parameters.js";
 import { RequestFields } from "./request-fields.js";
 
 /** What the views of one lane share. */
@@ -98,7 +98,7 @@ export class RequestView<Pattern extends string = string> {
   }
 
   get query(): URLSearchParams {
-    this.#query ??= new URLSearchParams(latin1AsUtf8(this.queryString));
+    this.#query ??= new URLSearchParams(escapedBytes(this.queryString));
     return this.#query;
   }
 

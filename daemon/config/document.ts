@@ -1,8 +1,9 @@
 // YAML with positions: the value of a document, and where each part of it stands.
-import { isAlias, isMap, isScalar, isSeq, parseDocument, visit } from "yaml";
-import type { Document, Node, Pair, Scalar } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, visit } from "yaml";
+import type { Alias, Document, Node, Pair, Scalar, YAMLMap } from "yaml";
 import type { Problem } from "./problem.js";
 import { schema } from "./schema.js";
+import { parseYaml } from "./yaml.js";
 
 // YAML's aliases let ten lines stand for gigabytes; a configuration needs a few.
 const MOST_ALIASES = 100;
@@ -33,24 +34,17 @@ export interface ConfigDocument {
 }
 
 export function parseConfigDocument(source: string): ConfigDocument {
-  const document = parseDocument(source, {
-    prettyErrors: false,
-    uniqueKeys: true,
-    logLevel: "error",
-  });
+  const parsed = parseYaml(source, DEEPEST);
+  if ("tooDeepAt" in parsed) return brokenAt(parsed.tooDeepAt, [tooDeep(parsed.tooDeepAt)]);
+  const { document } = parsed;
   const problems = [...document.errors, ...document.warnings].map((error): Problem => {
     const offset = Math.min(error.pos[0], source.length);
-    if (error.code !== "DUPLICATE_KEY")
-      return {
-        code: "config/yaml",
-        ...(meantByLine(source, offset) ?? { message: explain(error), offset }),
-      };
     return {
-      code: "config/duplicate-key",
-      message: `key ${quoteWord(source, offset)} is there twice`,
-      offset,
+      code: "config/yaml",
+      ...(meantByLine(source, offset) ?? { message: explain(error), offset }),
     };
   });
+  problems.push(...duplicateKeys(document, source));
   const value = problems.length === 0 ? toData(document, problems) : undefined;
   return {
     value,
@@ -67,12 +61,58 @@ export function parseConfigDocument(source: string): ConfigDocument {
   };
 }
 
+/** Stands for a document of which nothing is known but that it is broken there. */
+function brokenAt(offset: number, problems: Problem[]): ConfigDocument {
+  const anywhere = () => offset;
+  return {
+    value: undefined,
+    problems,
+    valueOffset: anywhere,
+    keyOffset: anywhere,
+    characterOffset: anywhere,
+  };
+}
+
+function tooDeep(offset: number): Problem {
+  const message = `nested deeper than ${DEEPEST} levels; write it flatter`;
+  return { code: "config/too-deep", message, offset };
+}
+
+function duplicateKeys(document: Document.Parsed, source: string): Problem[] {
+  const problems: Problem[] = [];
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<string>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const name = keyName(key);
+        const offset = key.range?.[0] ?? 0;
+        if (seen.has(name)) {
+          const message = `key ${quoteWord(source, offset)} is there twice`;
+          problems.push({ code: "config/duplicate-key", message, offset });
+        }
+        seen.add(name);
+      }
+    },
+  });
+  return problems;
+}
+
+/** As which property of the data a key ends: 1 and "1" are the same, nothing is "". */
+function keyName(key: Scalar): string {
+  return String((key as Scalar<string | number | boolean | null>).value ?? "");
+}
+
 function toData(document: Document.Parsed, problems: Problem[]): unknown {
   let firstAlias: number | undefined;
+  const anchors = new Set<string>(); // so far: Alias.resolve() would go through the whole document each time
   visit(document, {
+    Value(_, { anchor }) {
+      if (anchor !== undefined) anchors.add(anchor);
+    },
     Alias(_, node) {
       firstAlias ??= node.range?.[0];
-      if (node.resolve(document) !== undefined) return;
+      if (anchors.has(node.source)) return;
       const message = /^:[0-9]+$/.test(node.source)
         ? `an address that begins with * stands in quotes: "*${node.source}"`
         : `unknown alias *${node.source}; an anchor &${node.source} must stand before it`;
@@ -91,11 +131,7 @@ function toData(document: Document.Parsed, problems: Problem[]): unknown {
   try {
     const value: unknown = document.toJS({ maxAliasCount: MOST_ALIASES });
     if (isWithin(value, DEEPEST)) return value;
-    problems.push({
-      code: "config/too-deep",
-      message: `nested deeper than ${DEEPEST} levels`,
-      offset: firstAlias ?? 0,
-    });
+    problems.push(tooDeep(firstAlias ?? 0));
   } catch {
     const message = `the aliases stand for too much; write it out, or use fewer than ${MOST_ALIASES}`;
     problems.push({ code: "config/too-many-aliases", message, offset: firstAlias ?? 0 });
@@ -120,9 +156,7 @@ function find(document: Document.Parsed, path: Path): { key?: Node; value?: Node
 
 function child(document: Document.Parsed, parent: Node | undefined, step: string | number) {
   if (isMap(parent)) {
-    const pair = parent.items.find(
-      (item: Pair) => isScalar(item.key) && String(item.key.value) === String(step),
-    );
+    const pair = pairsOf(parent).get(String(step));
     if (pair === undefined) return undefined;
     const key = pair.key as Node;
     // `routes:` with nothing behind it has a value only in name: the key is the better place to point at.
@@ -134,13 +168,33 @@ function child(document: Document.Parsed, parent: Node | undefined, step: string
 
 function resolved(document: Document.Parsed, node: unknown, empty?: Node): { value?: Node } {
   if (isAlias(node)) {
-    const target = node.resolve(document);
+    const target = targetOf(document, node);
     return target === undefined ? {} : { value: target };
   }
   if (!isNode(node)) return empty === undefined ? {} : { value: empty };
   if (empty !== undefined && isScalar(node) && node.range?.[0] === node.range?.[1])
     return { value: empty };
   return { value: node };
+}
+
+// Each problem looks up where it stands: one in a thousand must not cost more than one alone.
+const pairs = new WeakMap<YAMLMap, Map<string, Pair>>();
+const targets = new WeakMap<Alias, Node>();
+
+function pairsOf(map: YAMLMap): Map<string, Pair> {
+  let found = pairs.get(map);
+  if (found === undefined) {
+    const withKeys = map.items.filter(({ key }) => isScalar(key));
+    found = new Map(withKeys.map((pair) => [keyName(pair.key as Scalar), pair]));
+    pairs.set(map, found);
+  }
+  return found;
+}
+
+function targetOf(document: Document.Parsed, alias: Alias): Node | undefined {
+  const target = targets.get(alias) ?? alias.resolve(document);
+  if (target !== undefined) targets.set(alias, target);
+  return target;
 }
 
 function isNode(value: unknown): value is Node {
@@ -170,7 +224,11 @@ function written(text: string, at: number, type: "QUOTE_DOUBLE" | "QUOTE_SINGLE"
 
 // What breaks YAML most often in a configuration, told from the line at which the parser gave up.
 function meantByLine(source: string, at: number): { message: string; offset: number } | undefined {
-  const start = source.lastIndexOf("\n", at - 1) + 1;
+  // Thousands of errors may stand in one long line: none of them looks for its beginning far away.
+  const from = Math.max(0, at - LINE_MAX);
+  const newline = source.slice(from, at).lastIndexOf("\n");
+  if (newline === -1 && from > 0) return undefined;
+  const start = from + newline + 1;
   const line = source.slice(start, start + LINE_MAX).split(/\r?\n/, 1)[0] ?? "";
   const address = /(?<!["'])\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]:[0-9]+/.exec(line);
   if (address !== null) {
@@ -187,7 +245,6 @@ function explain(error: { code: string; message: string }): string {
   if (error.code === "MULTIPLE_DOCS")
     return "more than one YAML document; keep one, without a second `---`";
   if (error.code === "TAB_AS_INDENT") return "a tab indents; YAML takes only spaces";
-  if (error.code === "RESOURCE_EXHAUSTION") return "nested too deeply";
   if (error.code === "TAG_RESOLVE_FAILED") return "tags such as !name are not used here";
   return `YAML: ${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`;
 }

@@ -73,6 +73,17 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
     `3:3: key "body" is there twice [config/duplicate-key]`,
   ],
   [
+    "keys given twice in a map within a list",
+    `routes:\n  - { path: /a, path: /b, "path": /c }\n`,
+    `2:17: key "path" is there twice [config/duplicate-key]`,
+    `2:27: key "path" is there twice [config/duplicate-key]`,
+  ],
+  [
+    "a number and text that are the same key",
+    `routes:\n  - path: /a\n    respond: { headers: { 1: a, "1": b } }\n`,
+    `3:33: key "1" is there twice [config/duplicate-key]`,
+  ],
+  [
     "missing path",
     "routes:\n  - handler: ./hello.ts\n",
     `2:5: routes[0] needs the key "path" [config/missing-key]`,
@@ -485,12 +496,17 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
   [
     "alias to itself",
     "routes: &a\n  - *a\n",
-    `2:5: nested deeper than 32 levels [config/too-deep]`,
+    `2:5: nested deeper than 32 levels; write it flatter [config/too-deep]`,
   ],
   [
     "deep nesting",
     `x: ${"[".repeat(60)}${"]".repeat(60)}\n`,
-    `1:1: nested deeper than 32 levels [config/too-deep]`,
+    `1:35: nested deeper than 32 levels; write it flatter [config/too-deep]`,
+  ],
+  [
+    "deep nesting of an alias",
+    `x: &x ${"[".repeat(20)}${"]".repeat(20)}\ny: ${"[".repeat(20)}*x${"]".repeat(20)}\n`,
+    `2:24: nested deeper than 32 levels; write it flatter [config/too-deep]`,
   ],
   // --- several at once ---
   [
@@ -548,8 +564,56 @@ test("a YAML bomb is refused in time", (t) => {
   t.regex(problems[0] ?? "", /config\/too-many-aliases/);
 });
 
-test("brackets without end are refused, not followed", (t) => {
-  t.regex(problemsOf("[".repeat(100_000))[0] ?? "", /nested too deeply \[config\/yaml\]/);
+test("nesting without end is refused, not followed", (t) => {
+  const tooDeep = (column: number) => [
+    `1:${column}: nested deeper than 32 levels; write it flatter [config/too-deep]`,
+  ];
+  for (const end of ["", "x\n", "x\ny\n", "x\n- y\n", "x\ny: 1\n"]) {
+    t.deepEqual(problemsOf("[".repeat(100_000) + end), tooDeep(33));
+    t.deepEqual(problemsOf("{a: ".repeat(100_000) + end), tooDeep(129));
+    t.deepEqual(problemsOf("- ".repeat(100_000) + end), tooDeep(65));
+    t.deepEqual(problemsOf("? ".repeat(100_000) + end), tooDeep(65));
+  }
+});
+
+test("as deep as may be", (t) => {
+  const nested = (levels: number) =>
+    route(`handler: ./hello.ts\n    options: ${"[".repeat(levels)}${"]".repeat(levels)}`);
+  // The whole, routes, and the route.
+  t.deepEqual(problemsOf(nested(32 - 3)), []);
+  t.is(problemsOf(nested(33 - 3)).length, 1);
+});
+
+test("a hundred problems are shown, and the others counted", (t) => {
+  const problems = problemsOf("io: auto\n".repeat(102));
+  t.is(problems.length, 101);
+  t.is(problems[99], `101:1: key "io" is there twice [config/duplicate-key]`);
+  t.is(problems[100], " 1 more problem is not shown; repair these first [config/more-problems]");
+  const listed = problemsOf("routes:\n" + "  - 1\n".repeat(10_000));
+  t.is(listed[100], " 9900 more problems are not shown; repair these first [config/more-problems]");
+  t.is(problemsOf("io: auto\n".repeat(101)).length, 100);
+});
+
+test("eight times as many keys take about eight times as long, not sixty-four", (t) => {
+  const best = (source: string) =>
+    Math.min(
+      ...[1, 2, 3].map(() => {
+        const began = performance.now();
+        t.true(problemsOf(source).length > 0);
+        return performance.now() - began;
+      }),
+    );
+  const keys = (count: number) => Array.from({ length: count }, (_, n) => `k${n}: 1\n`).join("");
+  for (const source of [
+    (count: number) => "io: auto\n".repeat(count),
+    (count: number) => keys(count),
+    (count: number) => keys(count / 2).repeat(2),
+    (count: number) => `b: [${"*a, ".repeat(count)}]\n`,
+  ]) {
+    const few = best(source(1500));
+    const many = best(source(12_000));
+    t.true(many < 24 * few, `${many} ms instead of ${few}`);
+  }
 });
 
 test("a message shows the line and a caret below the place", (t) => {

@@ -35,6 +35,11 @@ test("what is shown cannot steer a terminal", (t) => {
   t.notRegex(shown, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/);
 });
 
+test("a long message is cut", (t) => {
+  const shown = formatProblem({ code: "x/y", message: "a".repeat(5000) }, "f", "");
+  t.is(shown, `f: ${"a".repeat(999)}… [x/y]`);
+});
+
 test("a problem of the whole file has no place", (t) => {
   t.is(formatProblem({ code: "x/y", message: "no" }, "f", "abc"), "f: no [x/y]");
 });

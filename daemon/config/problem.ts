@@ -17,15 +17,31 @@ export class ConfigError extends Error {
     readonly file: string,
     readonly source: string,
   ) {
-    super(problems.map((problem) => formatProblem(problem, file, source)).join("\n"));
+    super(formatProblems(problems, file, source));
   }
 }
 
+const SHOWN_MAX = 100;
+const MESSAGE_MAX = 1000;
 const CONTEXT_COLUMNS = 100;
+
+/** The first hundred problems, and how many more there are. */
+function formatProblems(problems: readonly Problem[], file: string, source: string): string {
+  const shown = problems.slice(0, SHOWN_MAX);
+  const left = problems.length - shown.length;
+  const lines = shown.map((problem) => formatProblem(problem, file, source));
+  if (left > 0) {
+    const message = `${left} more ${left === 1 ? "problem is" : "problems are"} not shown; repair these first`;
+    lines.push(formatProblem({ code: "config/more-problems", message }, file, source));
+  }
+  return lines.join("\n");
+}
 
 /** `file:line:column: message [code]`, then the line with a caret below. */
 export function formatProblem(problem: Problem, file: string, source: string): string {
-  const tail = `${printable(problem.message)} [${problem.code}]`;
+  const { message } = problem;
+  const said = message.length <= MESSAGE_MAX ? message : `${message.slice(0, MESSAGE_MAX - 1)}…`;
+  const tail = `${printable(said)} [${problem.code}]`;
   if (problem.offset === undefined) return `${printable(file)}: ${tail}`;
   const { line, column, text } = locate(source, problem.offset);
   const head = `${printable(file)}:${line}:${column}: ${tail}`;

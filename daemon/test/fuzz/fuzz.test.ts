@@ -12,12 +12,11 @@ test("configurations are taken, or refused with their place", (t) => {
   t.notThrows(() => runSeeds("configuration", fuzzConfiguration, 1, 600));
 });
 
-// These two fail as long as raw bytes of UTF-8 and percent escapes are not decoded together (PINION_SEED=1).
-test.failing("queries are decoded as URL §5.1 says", (t) => {
+test("queries are decoded as URL §5.1 says", (t) => {
   t.notThrows(() => runSeeds("query", fuzzQuery, 1, 20_000));
 });
 
-test.failing("paths are decoded as they are checked", (t) => {
+test("paths are decoded as they are checked", (t) => {
   if (!existsSync(PATH_TOOL))
     t.fail(`${PATH_TOOL} is missing: build it with ops/native release path_tool`);
   t.notThrows(() => runSeeds("path", pathFuzzer(PATH_TOOL), 1, 20));

@@ -3,6 +3,6 @@ import { handler } from "pinion";
 
 export default handler<"/upload">(async (request) => {
   let bytes = 0;
-  for await (const chunk of request.body ?? []) bytes += chunk.length;
+  for await (const chunk of request) bytes += chunk.length;
   return String(bytes);
 });

@@ -4,7 +4,11 @@ import { release, totalmem } from "node:os";
 import type { Addon } from "../../runtime/addon.js";
 import { formatSize } from "../config/units.js";
 import { findCores, planShards } from "../supervisor/cores.js";
-import { mostConnections, openFilesLimit } from "../supervisor/descriptors.js";
+import {
+  FEWEST_CONNECTIONS_OF_SHARD,
+  mostConnections,
+  openFilesLimit,
+} from "../supervisor/descriptors.js";
 
 export interface Finding {
   name: string;
@@ -100,13 +104,14 @@ function examineOpenFiles(): Finding {
   const limit = openFilesLimit();
   const name = "open files";
   if (limit === undefined) return { name, state: "note", value: "the limit cannot be read" };
-  const room = mostConnections(limit, planShards("auto", findCores(), 0).cpus.length);
+  const shards = planShards("auto", findCores(), 0).cpus.length;
+  const room = mostConnections(limit, shards);
   const value =
     limit === Number.MAX_SAFE_INTEGER ? "no limit" : `${limit}: room for ${room} connections`;
   if (room >= DEFAULT_CONNECTIONS) return { name, state: "good", value };
   return {
     name,
-    state: "note",
+    state: room < shards * FEWEST_CONNECTIONS_OF_SHARD ? "bad" : "note",
     value,
     advice: `limits.connections is ${DEFAULT_CONNECTIONS} by default: raise LimitNOFILE= of the unit, or \`ulimit -Hn\``,
   };

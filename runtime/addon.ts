@@ -113,6 +113,8 @@ export interface Addon {
   // --- main thread ---
   /** Probes the kernel; never throws. */
   probe(): { uring: boolean; why: string; features: FeatureReport[] };
+  /** Whether stand-ins may run in real time (SCHED_FIFO). */
+  mayRaisePriority(): boolean;
   /** Binds and listens. Throws an Error with `code` (EADDRINUSE, EACCES, …). reusePort: a further shard's socket. */
   bind(
     listener: ListenerOptions,

@@ -84,7 +84,23 @@ async function examineAddon(): Promise<Finding[]> {
       state: active ? "good" : "note",
       value: `${active ? "active" : "not active"}: ${detail}`,
     })),
+    examinePriority(addon.mayRaisePriority()),
   ];
+}
+
+/** While JavaScript holds the core, a stand-in in real time is scheduled at once, for a quarter of the time at most. */
+export function examinePriority(mayRaise: boolean): Finding {
+  const name = "stand-in";
+  if (mayRaise)
+    return { name, state: "good", value: "may raise its priority while JavaScript is busy" };
+  return {
+    name,
+    state: "note",
+    value:
+      "may not raise its priority: it shares the core with busy JavaScript as the scheduler likes",
+    advice:
+      "for quicker native answers beside busy handlers: LimitRTPRIO=1 in the systemd unit, --ulimit rtprio=1 for a container, or `setcap cap_sys_nice+ep` on the node that serves (not with NoNewPrivileges=)",
+  };
 }
 
 function examineCores(): Finding[] {

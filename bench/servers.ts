@@ -90,11 +90,13 @@ interface PinionOptions {
   extraRoutes?: number;
   /** Without the capability to raise a thread's priority. */
   unprivileged?: boolean;
+  /** With a line in the access log for each request, to /dev/null: the cost of writing it, not of keeping it. */
+  access?: boolean;
 }
 
 function pinion(
   name: string,
-  { io, extraRoutes = 0, unprivileged = false }: PinionOptions,
+  { io, extraRoutes = 0, unprivileged = false, access = false }: PinionOptions,
 ): Server {
   const main = join(ROOT, "dist/daemon/main.js");
   return {
@@ -109,16 +111,23 @@ function pinion(
     version: () => run(process.execPath, [main, "--version"]),
     command: ({ port, folder, content }) => {
       const file = join(folder, `${name}.yaml`);
-      writeFileSync(file, pinionConfiguration(port, io, extraRoutes));
+      writeFileSync(file, pinionConfiguration(port, io, extraRoutes, access));
       const serve = [process.execPath, main, "serve", file];
       const drop = ["setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice"];
-      const [command = "", ...args] = unprivileged ? [...drop, ...serve] : serve;
+      const silence = ["sh", "-c", 'exec "$@" >/dev/null', "sh"];
+      const before = [...(unprivileged ? drop : []), ...(access ? silence : [])];
+      const [command = "", ...args] = [...before, ...serve];
       return { command, args, env: { BENCH_CONTENT: content } };
     },
   };
 }
 
-function pinionConfiguration(port: number, io: string, extraRoutes: number): string {
+function pinionConfiguration(
+  port: number,
+  io: string,
+  extraRoutes: number,
+  access: boolean,
+): string {
   const folder = join(BENCH, "pinion");
   const extra = Array.from(
     { length: extraRoutes },
@@ -126,6 +135,7 @@ function pinionConfiguration(port: number, io: string, extraRoutes: number): str
   );
   const text = readFileSync(join(folder, "pinion.yaml"), "utf8")
     .replaceAll("handler: ./", `handler: ${folder}/`)
+    .replace("\nlog: {", `\nlog: { access: ${access},`)
     .replace("\nroutes:\n", () => `\nroutes:\n${extra.join("")}`);
   return `listen: 127.0.0.1:${port}\nio: ${io}\n${text}`;
 }
@@ -215,6 +225,7 @@ export const SERVERS: readonly Server[] = [
   pinion("pinion-uring", { io: "uring" }),
   pinion("pinion-epoll", { io: "epoll" }),
   pinion("pinion-uring-10000-routes", { io: "uring", extraRoutes: 10_000 }),
+  pinion("pinion-uring-access", { io: "uring", access: true }),
   pinion("pinion-uring-unprivileged", { io: "uring", unprivileged: true }),
   peer("node-http", () => onNode),
   peer("fastify", () => ({ ...onNode, needs: "fastify", version: () => installed("fastify") })),

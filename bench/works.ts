@@ -47,7 +47,7 @@ export const WORKS: readonly Work[] = [
   {
     name: "hello",
     title: "A short string",
-    servers: [...FLOORS, ...HANDLERS, "nginx"],
+    servers: [...FLOORS, ...HANDLERS, "nginx", "pinion-uring-access"],
     loads: [1, 4, 64, 512].map((connections) => closed("hello", connections)),
   },
   {
@@ -156,6 +156,7 @@ export function checkWorks(): Work[] {
       loads: route === "hello" ? [light(route), pipeline, rate] : [light(route)],
     })),
     { name: "check-memory", title, servers: ["pinion-epoll", "node-http"], loads: [idle] },
+    { name: "check-access", title, servers: ["pinion-uring-access"], loads: [light("hello")] },
     {
       name: "check-blocked",
       title,

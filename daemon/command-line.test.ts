@@ -1,5 +1,6 @@
 import test from "ava";
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
@@ -26,4 +27,9 @@ test("a port by another name: where it goes here", (t) => {
     t.regex(error, /unknown option[^]*--listen :8080/);
   }
   t.notRegex(run("serve", "--nope").error, /:8080/);
+});
+
+test("the help names the reference of the keys, which is there", (t) => {
+  const path = /^The configuration's keys: (\/.*)$/m.exec(run("--help").out)?.[1] ?? "";
+  t.true(existsSync(path), path);
 });

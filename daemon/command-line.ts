@@ -1,6 +1,8 @@
 // The command line: what there is, its help, its mistakes. What a command needs is loaded when it is used, so that --help
 // answers at once.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { FAILED, MISUSED } from "./failure.js";
 import { DEFAULT_FILE } from "./serve-arguments.js";
@@ -14,7 +16,7 @@ Examples:
   pinion doctor                            show what this machine offers and what is in the way
 
 Exit codes: 0 done, 1 failed at run time, 2 wrong usage or configuration.
-The configuration's keys: daemon/CONFIGURATION.md in the package.`;
+The configuration's keys: ${join(packageFolder(), "daemon/CONFIGURATION.md")}`;
 
 function createProgram(): Command {
   const program = new Command("pinion")
@@ -40,7 +42,7 @@ function createProgram(): Command {
     )
     .addHelpText(
       "after",
-      "\nAddresses: 127.0.0.1:8080, [::1]:8080, :8080, unix:/run/app.sock, fd:3, systemd.\nSIGTERM and SIGINT finish the requests in flight first; a second one stops at once.",
+      "\nAddresses: 127.0.0.1:8080, [::1]:8080, :8080, unix:/run/app.sock, fd:3, systemd.\nSIGTERM and SIGINT finish the requests in flight first; a second one stops at once.\nSIGUSR2 logs the status of each shard: connections, requests, memory, take-overs.",
     )
     .action(async (file: string, { listen }: { listen: string[] }) => {
       const { serveFile } = await import("./supervisor/serve.js");
@@ -48,7 +50,7 @@ function createProgram(): Command {
     });
   program
     .command("check")
-    .description("check a configuration and compile its handlers")
+    .description("check a configuration and compile its handlers, without running them")
     .argument("[file]", "configuration", DEFAULT_FILE)
     .action(async (file: string) => {
       const { check } = await import("./check.js");
@@ -92,17 +94,22 @@ function collect(value: string, before: string[]): string[] {
   return [...before, value];
 }
 
-/** From Pinion's own package.json, above this file in dist/ and in the sources. */
+/** Where Pinion's own package.json is: above this file in dist/ and in the sources. */
+function packageFolder(): string {
+  const own = dirname(fileURLToPath(import.meta.url));
+  const folder = [join(own, "../.."), join(own, "..")].find((each) =>
+    existsSync(join(each, "package.json")),
+  );
+  return folder ?? own;
+}
+
 function readVersion(): string {
-  for (const up of ["../..", ".."]) {
-    try {
-      const text = readFileSync(new URL(`${up}/package.json`, import.meta.url), "utf8");
-      return (JSON.parse(text) as { version: string }).version;
-    } catch {
-      continue;
-    }
+  try {
+    const text = readFileSync(join(packageFolder(), "package.json"), "utf8");
+    return (JSON.parse(text) as { version: string }).version;
+  } catch {
+    return "unknown";
   }
-  return "unknown";
 }
 
 /** Runs the command of the arguments after the program's name; the exit code. */

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by ops/run and ops/test: makes the machine ready and builds, doing only what is still to do.
 # Each step says in one line what it does. Where this script may not install, it prints the one command to type.
 #
@@ -160,6 +161,7 @@ missing_for_test() {
     for tool in clang clang-format clang-tidy; do
         clang_tool "$tool" >/dev/null || echo "$tool-$CLANG"
     done
+    command -v shellcheck >/dev/null || echo shellcheck
     # Ubuntu 22.04 has the runtime in libclang-common-14-dev, which clang-14 needs anyway.
     has_fuzzer_runtime || echo "libclang-rt-$CLANG-dev"
 }
@@ -169,7 +171,7 @@ known_packages() {
     local package
     for package in "$@"; do
         case $package in
-        libclang-rt-*) apt-cache show "$package" >/dev/null 2>&1 || continue ;;
+        libclang-rt-* | shellcheck) apt-cache show "$package" >/dev/null 2>&1 || continue ;;
         esac
         echo "$package"
     done

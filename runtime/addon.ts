@@ -113,8 +113,19 @@ export interface Addon {
   // --- main thread ---
   /** Probes the kernel; never throws. */
   probe(): { uring: boolean; why: string; features: FeatureReport[] };
+  /** Whether stand-ins may run in real time (SCHED_FIFO). */
+  mayRaisePriority(): boolean;
   /** Binds and listens. Throws an Error with `code` (EADDRINUSE, EACCES, …). reusePort: a further shard's socket. */
-  bind(listener: ListenerOptions, reusePort: boolean): { fd: number; port: number };
+  bind(
+    listener: ListenerOptions,
+    reusePort: boolean,
+  ): {
+    fd: number;
+    /** As the kernel has it: an IP address, or the path of a Unix socket; "" if it has none. */
+    address: string;
+    /** 0 for a Unix socket. */
+    port: number;
+  };
   /** Checks a pattern as the router does. */
   checkPattern(pattern: string): { column: number; message: string } | null;
   /** Maps the memory, opens the kernel interface, starts the stand-in, which serves native routes at once. */

@@ -157,7 +157,28 @@ const refused: [name: string, yaml: string, ...problems: string[]][] = [
   [
     "module without an ending",
     route("handler: ./hello"),
-    `3:14: routes[0].handler must be the path of a .ts, .mts, .js or .mjs module, not "./hello" [config/wrong-value]`,
+    `3:14: routes[0].handler must be the path of a .ts, .mts, .js or .mjs module, not "./hello" (did you mean "./hello.ts"?) [config/wrong-value]`,
+  ],
+  [
+    "module without an ending that is nowhere",
+    route("handler: ./nothing-like-it"),
+    `3:14: routes[0].handler must be the path of a .ts, .mts, .js or .mjs module, not "./nothing-like-it" [config/wrong-value]`,
+  ],
+  [
+    "count with a unit",
+    "limits: { connections: 10K }\n",
+    `1:24: limits.connections must be a whole number from 1 to 1000000, not "10K" (did you mean 10000?) [config/wrong-type]`,
+  ],
+  [
+    "count with a separator",
+    "limits: { connections: 20_000, slots: '16' }\n",
+    `1:24: limits.connections must be a whole number from 1 to 1000000, not "20_000" (did you mean 20000?) [config/wrong-type]`,
+    `1:39: limits.slots must be a whole number from 2 to 65536, not "16" (did you mean 16?) [config/wrong-type]`,
+  ],
+  [
+    "count that cannot be",
+    "limits: { connections: 10M }\n",
+    `1:24: limits.connections must be a whole number from 1 to 1000000, not "10M" [config/wrong-type]`,
   ],
   [
     "package as a module",
@@ -542,6 +563,8 @@ test("a module that is not there: the nearest that is", (t) => {
   t.is(hint("./api/v1/user.ts"), "./api/v1/users.ts");
   t.is(hint("./api/v2/users.ts"), "./api/v1/users.ts");
   t.is(hint("./hello.js"), "./hello.ts");
+  t.is(hint("./api/v1/users"), "./api/v1/users.ts");
+  t.is(hint("hello"), "./hello.ts");
   t.is(hint("./nothing-like-it.ts"), undefined);
 });
 

@@ -35,7 +35,7 @@ export function parseConfig(
   const shape =
     document.problems.length > 0
       ? { value: {}, problems: document.problems }
-      : validateShape(document);
+      : validateShape(document, folder);
   const problems: Problem[] = [...shape.problems];
   const resolved = resolveDefaults(shape.value, (path, message) =>
     problems.push({

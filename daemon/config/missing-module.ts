@@ -13,26 +13,35 @@ export function checkModule(handler: string, folder: string): string | undefined
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "ENOENT" && code !== "ENOTDIR") return `cannot read ${handler}: ${code}`;
   }
-  const near = nearestFile(file, folder);
-  const hint = near === undefined ? "" : ` (did you mean "${asWritten(near, folder)}"?)`;
+  const near = nearestModule(handler, folder);
+  const hint = near === undefined ? "" : ` (did you mean "${near}"?)`;
   return `no file ${asWritten(file, folder)} in ${folder}${hint}`;
+}
+
+/** The module that is most likely meant by a `handler`, as it would be written. */
+export function nearestModule(handler: string, folder: string): string | undefined {
+  const near = nearestFile(resolve(folder, handler), folder);
+  return near === undefined ? undefined : asWritten(near, folder);
 }
 
 const MODULE = /(?<!\.d)\.(ts|mts|js|mjs)$/;
 const DEEPEST_LOOK = 4;
 const MOST_FILES = 1000;
 
-/** The module that is most likely meant: of the same name elsewhere, or of nearly this name. */
+/** Beside it one of the same name with another ending, or of nearly this name; else the same elsewhere. */
 function nearestFile(file: string, folder: string): string | undefined {
   const beside = modulesBelow(dirname(file), 1);
+  const stem = (path: string): string => basename(path).replace(MODULE, "");
+  const isNamesake = (path: string): boolean => stem(path) === stem(file);
+  const twin = beside.find(isNamesake);
+  if (twin !== undefined) return twin;
   const near = nearest(
     basename(file),
     beside.map((path) => basename(path)),
   );
   if (near !== undefined) return join(dirname(file), near);
   const all = modulesBelow(folder, DEEPEST_LOOK);
-  const stem = (path: string): string => basename(path).replace(MODULE, "");
-  const named = all.find((path) => stem(path) === stem(file));
+  const named = all.find(isNamesake);
   if (named !== undefined) return named;
   const found = nearest(
     relative(folder, file),

@@ -124,7 +124,7 @@ export const schema = {
           path: {
             type: "string",
             description:
-              "Pattern: `/hello/{name:string}`. Kinds: `string` (also without a kind), `int`, `float`, `uuid`, and, at the end, `path`, which takes the rest.",
+              "Pattern: `/hello/{name:string}`. Kinds: `string` (also without a kind), `int`, `float`, `uuid`, and, at the end, `path`, which takes the rest. No parameter is ever empty: `/files/{rest:path}` does not answer `/files/`.",
           },
           methods: {
             type: "array",

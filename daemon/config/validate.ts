@@ -1,6 +1,7 @@
 // Holds data against the schema, and says in plain words what does not fit.
 import { isIPv6 } from "node:net";
 import type { ConfigDocument, Path } from "./document.js";
+import { nearestModule } from "./missing-module.js";
 import type { Problem } from "./problem.js";
 import { root, type SchemaNode } from "./resolve.js";
 import { didYouMean } from "./suggest.js";
@@ -19,14 +20,17 @@ export interface Mismatch {
  * Problems of the data's shape, and the data without what they refuse, so that the rest can be checked too.
  * A refused item of a list is left as `undefined`, which keeps the places of the others.
  */
-export function validateShape(document: ConfigDocument): { value: unknown; problems: Problem[] } {
+export function validateShape(
+  document: ConfigDocument,
+  folder: string,
+): { value: unknown; problems: Problem[] } {
   const value: unknown = structuredClone(document.value) ?? {};
   const mismatches: Mismatch[] = validate(value) ? [] : (validate.errors ?? []);
   const problems = new Map<string, Problem>();
   const refused: Path[] = [];
   for (const mismatch of mismatches) {
     const path = parsePointer(mismatch.instancePath);
-    const { problem, at } = describe(mismatch, path, document, value);
+    const { problem, at } = describe(mismatch, path, { document, folder, value });
     const key = `${problem.offset} ${problem.code}`;
     if (!problems.has(key)) problems.set(key, problem);
     refused.push(at);
@@ -41,8 +45,7 @@ export function validateShape(document: ConfigDocument): { value: unknown; probl
 function describe(
   mismatch: Mismatch,
   path: Path,
-  document: ConfigDocument,
-  value: unknown,
+  { document, folder, value }: { document: ConfigDocument; folder: string; value: unknown },
 ): { problem: Problem; at: Path } {
   const node = schemaAt(mismatch.schemaPath);
   const offset = document.valueOffset(path);
@@ -72,7 +75,7 @@ function describe(
     }
     default: {
       const wrongType = mismatch.keyword === "type";
-      const message = `${name} must be ${expectation(node, mismatch.keyword)}, not ${show(given)}${hintFor(node, path, given)}`;
+      const message = `${name} must be ${expectation(node, mismatch.keyword)}, not ${show(given)}${hintFor(node, path, given, folder)}`;
       return {
         problem: { code: wrongType ? "config/wrong-type" : "config/wrong-value", message, offset },
         at: path,
@@ -106,13 +109,27 @@ export const PATTERNS: Record<string, string> = {
   "^[\\x20-\\x7e]{0,128}$": "at most 128 printable ASCII characters",
 };
 
-function hintFor(node: SchemaNode, path: Path, given: unknown): string {
+function hintFor(node: SchemaNode, path: Path, given: unknown, folder: string): string {
   if (node.unit !== undefined) return unitHint(node, given);
   const isAddress =
     typeof path.at(-1) === "number" || path.length === 1 || path.at(-1) === "address";
   if (path[0] === "listen" && isAddress) return listenHint(given);
-  if (path.at(-1) === "handler" && typeof given === "string") return handlerHint(given);
-  return keyHint(node, given);
+  if (path.at(-1) === "handler" && typeof given === "string") return handlerHint(given, folder);
+  return countHint(node, given) || keyHint(node, given);
+}
+
+const FACTORS: Record<string, number> = { "": 1, k: 1000, m: 1_000_000 };
+
+// `10K`, `10_000` or `"10"` where a whole number was meant.
+function countHint(node: SchemaNode, given: unknown): string {
+  if (![node.type ?? []].flat().includes("integer") || typeof given !== "string") return "";
+  const [, digits = "", unit = ""] =
+    /^([0-9]+(?:\.[0-9]+|(?:[_, ][0-9]{3})+)?) ?([kKmM]?)$/.exec(given) ?? [];
+  if (digits === "") return "";
+  const value = Number(digits.replace(/[_, ]/g, "")) * (FACTORS[unit.toLowerCase()] ?? 1);
+  const { minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = node;
+  const isAllowed = Number.isInteger(value) && value >= minimum && value <= maximum;
+  return isAllowed ? ` (did you mean ${value}?)` : "";
 }
 
 function unitHint(node: SchemaNode, given: unknown): string {
@@ -151,7 +168,9 @@ function listenHint(given: unknown): string {
     : "";
 }
 
-function handlerHint(given: string): string {
+function handlerHint(given: string, folder: string): string {
+  const near = given === "" ? undefined : nearestModule(given, folder);
+  if (near !== undefined) return ` (did you mean ${JSON.stringify(near)}?)`;
   if (/^[./]/.test(given) || given === "") return "";
   return `; a file is written with ./ and its ending, such as ./${given.replace(/^.*\//, "")}.ts (a package is no handler)`;
 }

@@ -1,5 +1,13 @@
 import test from "ava";
-import { examineEnvironment, examineKernel, examineNode } from "./examine.js";
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import {
+  type Finding,
+  examineEnvironment,
+  examineKernel,
+  examineNode,
+  examinePriority,
+} from "./examine.js";
 import { renderReport } from "./report.js";
 
 test("Node's version", (t) => {
@@ -32,4 +40,32 @@ test("the report counts, and puts advice below", (t) => {
     "",
     "1 bad, 0 to note, 1 ok",
   ]);
+});
+
+test("whether the stand-in may raise its priority, and what to do", (t) => {
+  t.is(examinePriority(true).state, "good");
+  const finding = examinePriority(false);
+  t.is(finding.state, "note");
+  t.regex(finding.advice ?? "", /LimitRTPRIO=1 .*setcap cap_sys_nice\+ep/);
+});
+
+const MAIN = fileURLToPath(new URL("../main.js", import.meta.url));
+
+/** What `pinion doctor` says of the stand-in, started by these words. */
+function priorityBy(...before: string[]): Finding["state"] | "not allowed" {
+  const [command = "", ...words] = [...before, process.execPath, MAIN, "doctor", "--json"];
+  const { status, stdout, error } = spawnSync(command, words, { encoding: "utf8" });
+  if (error !== undefined || (status !== 0 && stdout === "")) return "not allowed";
+  const findings = JSON.parse(stdout) as Finding[];
+  return findings.find(({ name }) => name === "stand-in")?.state ?? "bad";
+}
+
+test("it is asked of the kernel: without the capability and the limit, no; with the limit, yes", (t) => {
+  const drop = ["setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice"];
+  const isNobody = process.getuid?.() !== 0;
+  const without = [...(isNobody ? [] : drop), "prlimit", "--rtprio=0"];
+  t.true(["note", "not allowed"].includes(priorityBy(...without)));
+  // Who may not raise the limit cannot try it.
+  const limited = priorityBy("prlimit", "--rtprio=1", ...(isNobody ? [] : drop));
+  t.true(["good", "not allowed"].includes(limited), limited);
 });

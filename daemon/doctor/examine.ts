@@ -4,7 +4,11 @@ import { release, totalmem } from "node:os";
 import type { Addon } from "../../runtime/addon.js";
 import { formatSize } from "../config/units.js";
 import { findCores, planShards } from "../supervisor/cores.js";
-import { mostConnections, openFilesLimit } from "../supervisor/descriptors.js";
+import {
+  FEWEST_CONNECTIONS_OF_SHARD,
+  mostConnections,
+  openFilesLimit,
+} from "../supervisor/descriptors.js";
 
 export interface Finding {
   name: string;
@@ -80,7 +84,23 @@ async function examineAddon(): Promise<Finding[]> {
       state: active ? "good" : "note",
       value: `${active ? "active" : "not active"}: ${detail}`,
     })),
+    examinePriority(addon.mayRaisePriority()),
   ];
+}
+
+/** While JavaScript holds the core, a stand-in in real time is scheduled at once, for a quarter of the time at most. */
+export function examinePriority(mayRaise: boolean): Finding {
+  const name = "stand-in";
+  if (mayRaise)
+    return { name, state: "good", value: "may raise its priority while JavaScript is busy" };
+  return {
+    name,
+    state: "note",
+    value:
+      "may not raise its priority: it shares the core with busy JavaScript as the scheduler likes",
+    advice:
+      "for quicker native answers beside busy handlers: LimitRTPRIO=1 in the systemd unit, --ulimit rtprio=1 for a container, or `setcap cap_sys_nice+ep` on the node that serves (not with NoNewPrivileges=)",
+  };
 }
 
 function examineCores(): Finding[] {
@@ -100,13 +120,14 @@ function examineOpenFiles(): Finding {
   const limit = openFilesLimit();
   const name = "open files";
   if (limit === undefined) return { name, state: "note", value: "the limit cannot be read" };
-  const room = mostConnections(limit, planShards("auto", findCores(), 0).cpus.length);
+  const shards = planShards("auto", findCores(), 0).cpus.length;
+  const room = mostConnections(limit, shards);
   const value =
     limit === Number.MAX_SAFE_INTEGER ? "no limit" : `${limit}: room for ${room} connections`;
   if (room >= DEFAULT_CONNECTIONS) return { name, state: "good", value };
   return {
     name,
-    state: "note",
+    state: room < shards * FEWEST_CONNECTIONS_OF_SHARD ? "bad" : "note",
     value,
     advice: `limits.connections is ${DEFAULT_CONNECTIONS} by default: raise LimitNOFILE= of the unit, or \`ulimit -Hn\``,
   };

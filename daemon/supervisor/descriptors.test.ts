@@ -1,5 +1,11 @@
 import test from "ava";
-import { mostConnections, openFilesLimit, shareConnections } from "./descriptors.js";
+import {
+  FEWEST_CONNECTIONS_OF_SHARD,
+  leastOpenFiles,
+  mostConnections,
+  openFilesLimit,
+  shareConnections,
+} from "./descriptors.js";
 
 test("the soft limit is read", (t) => {
   const text = (soft: string) =>
@@ -19,6 +25,14 @@ test("the most connections, shared out, fit into the limit", (t) => {
           `${limit} ${shards}`,
         );
     }
+  }
+});
+
+test("the least limit leaves every shard the fewest connections, one less does not", (t) => {
+  for (const shards of [1, 2, 3, 64]) {
+    const fewest = shards * FEWEST_CONNECTIONS_OF_SHARD;
+    t.true(mostConnections(leastOpenFiles(shards), shards) >= fewest);
+    t.true(mostConnections(leastOpenFiles(shards) - 1, shards) < fewest);
   }
 });
 

@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 // Node's own, the ring's or epoll's, the listeners', the handlers' files.
 const RESERVED = 64;
 const RESERVED_FOR_SHARD = 32;
+/** With fewer a shard is of no use, and what a handler opens may take them. */
+export const FEWEST_CONNECTIONS_OF_SHARD = 16;
 
 /** Soft limit of open files (Node raises it to the hard one at its start); undefined: not known. */
 export function openFilesLimit(limits = readLimits()): number | undefined {
@@ -24,6 +26,14 @@ export function shareConnections(connections: number, shards: number): number {
 export function mostConnections(limit: number, shards: number): number {
   const room = limit - RESERVED - shards * RESERVED_FOR_SHARD;
   return Math.max(1, Math.floor(shards === 1 ? room : (room * 8) / 9) - shards);
+}
+
+/** The least limit that leaves each shard the fewest connections that are of use. */
+export function leastOpenFiles(shards: number): number {
+  const fewest = shards * FEWEST_CONNECTIONS_OF_SHARD;
+  let limit = RESERVED + shards * RESERVED_FOR_SHARD + fewest;
+  while (mostConnections(limit, shards) < fewest) limit++;
+  return limit;
 }
 
 function readLimits(): string {

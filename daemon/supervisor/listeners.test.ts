@@ -12,6 +12,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ListenerOptions } from "../../runtime/addon.js";
+import { loadAddon } from "../../runtime/addon-loader.js";
 import { parseListenArguments } from "../config/address.js";
 import { closeListeners, inheritedSockets, ListenError, openListeners } from "./listeners.js";
 
@@ -34,7 +35,11 @@ function fakeAddon(
       if (options.kind === "unix") writeFileSync(options.path ?? "", "");
       const fd = openSync("/dev/null", "r");
       calls.push({ options, reusePort, fd });
-      return { fd, port: options.kind === "tcp" ? options.port || 4321 : 0 };
+      return {
+        fd,
+        address: options.host ?? "",
+        port: options.kind === "tcp" ? options.port || 4321 : 0,
+      };
     },
   };
 }
@@ -134,6 +139,18 @@ test.serial("a file in a Unix socket's place is not touched", async (t) => {
     message: /a file that is no socket/,
   });
   t.is(statSync(path).size, 8);
+});
+
+test.serial("an inherited socket is named by the address that it is bound to", async (t) => {
+  const addon = loadAddon();
+  for (const text of ["127.0.0.2:0", `unix:${join(folder, "e.sock")}`]) {
+    const [own] = await openListeners(addon, listen(text), 1, nothing);
+    const [inherited] = await openListeners(addon, listen(`fd:${own?.fds[0]}`), 1, nothing);
+    t.is(inherited?.url, own?.url);
+    t.regex(inherited?.url ?? "", /^(http:\/\/127\.0\.0\.2:[1-9]\d*|unix:\/.*\/e\.sock)$/);
+    closeListeners(inherited === undefined ? [] : [inherited]);
+    own?.remove(); // its descriptor was handed over
+  }
 });
 
 test("inherited sockets are for the process that they name", (t) => {

@@ -135,17 +135,22 @@ function inherit(
   inheritedFd: number,
   shards: number,
 ): OpenListener {
-  const { fd, port } = bindOrExplain(
+  const { fd, address, port } = bindOrExplain(
     addon,
     { kind: "fd", fd: inheritedFd, ...base(config) },
     config,
     false,
   );
-  const url = port > 0 ? `http://localhost:${port}` : `fd:${inheritedFd}`;
+  const url = inheritedUrl(inheritedFd, address, port);
   const fds = shared(addon, fd, config, shards);
   // The shards have duplicates. One kept here would hold the socket open while they drain, with nobody to accept.
   closeSync(inheritedFd);
   return { url, proxyProtocol: config.proxyProtocol, fds, remove: () => {} };
+}
+
+function inheritedUrl(fd: number, address: string, port: number): string {
+  if (port > 0) return formatAddress({ kind: "tcp", host: address, port, anyHost: false });
+  return formatAddress(address === "" ? { kind: "fd", fd } : { kind: "unix", path: address });
 }
 
 /** Each shard owns its descriptor, so further ones get duplicates: `bind` duplicates a descriptor that it is given. */

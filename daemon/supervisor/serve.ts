@@ -7,7 +7,12 @@ import { planInChild, type Plan } from "../plan.js";
 import type { RoutePlan } from "../routes.js";
 import type { ServeArguments } from "../serve-arguments.js";
 import { findCores, planShards } from "./cores.js";
-import { mostConnections, openFilesLimit } from "./descriptors.js";
+import {
+  FEWEST_CONNECTIONS_OF_SHARD,
+  leastOpenFiles,
+  mostConnections,
+  openFilesLimit,
+} from "./descriptors.js";
 import { inheritedSockets, openListeners } from "./listeners.js";
 import { notifySystemd } from "./notify.js";
 import { shardOptions } from "./shard-options.js";
@@ -44,6 +49,7 @@ export async function serveFile({ file, listen }: ServeArguments): Promise<numbe
 async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<number> {
   const log = createLog(config.log);
   const { cpus, reason } = planShards(config.shards, findCores(), process.pid);
+  const connections = connectionsWithin(config, cpus.length, log);
   const listeners = await openListeners(
     addon,
     config.listen,
@@ -52,7 +58,6 @@ async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<
   );
   const shards: RunningShard[] = [];
   try {
-    const connections = connectionsWithin(config, cpus.length, log);
     for (const [index, cpu] of cpus.entries()) {
       const own = listeners.map(({ fds, proxyProtocol }) => ({
         fd: fds[index] ?? -1,
@@ -169,6 +174,10 @@ function connectionsWithin(config: Config, shards: number, log: Log): number {
   const wanted = config.limits.connections;
   const most = limit === undefined ? wanted : mostConnections(limit, shards);
   if (wanted <= most) return wanted;
+  if (most < shards * FEWEST_CONNECTIONS_OF_SHARD)
+    throw new Error(
+      `the limit on open files (${limit}) leaves room for ${most} connections in ${shards} shard${shards === 1 ? "" : "s"}: raise LimitNOFILE= of the unit, or the hard limit (\`ulimit -Hn\`), to at least ${leastOpenFiles(shards)}`,
+    );
   log.warn(
     `limits.connections is ${wanted}, but the limit on open files (${limit}) leaves room for ${most}, which is used instead; raise LimitNOFILE or \`ulimit -n\`, or lower limits.connections`,
   );

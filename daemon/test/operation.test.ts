@@ -1,7 +1,9 @@
 // What whoever runs the daemon sees of it.
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import test from "ava";
-import { startDaemon } from "./support/daemon.js";
+import { prepare, ROOT, startDaemon } from "./support/daemon.js";
 import { Wire } from "./support/wire.js";
 
 const NEVER = {
@@ -28,4 +30,18 @@ test("a second signal ends it at once, and says so", async (t) => {
   t.is(await daemon.exited, "SIGTERM");
   t.regex(daemon.output(), /SIGTERM again: stopping at once/);
   wire.close();
+});
+
+test("a limit on open files that leaves next to no connections is refused, with what to do", async (t) => {
+  const folder = await prepare(t, { config: "routes: []\nlimits: { connections: 1000 }\n" });
+  const serve = `"${process.execPath}" "${join(ROOT, "dist/daemon/main.js")}" serve`;
+  const { code, told } = await new Promise<{ code: unknown; told: string }>((ended) => {
+    const command = `ulimit -n 100 && exec ${serve}`;
+    execFile("sh", ["-c", command], { cwd: folder, timeout: 20_000 }, (error, _, stderr) =>
+      ended({ code: error?.code, told: stderr }),
+    );
+  });
+  t.is(code, 1);
+  t.regex(told, /open files \(100\) leaves room for 3 connections in 1 shard: raise LimitNOFILE=/);
+  t.regex(told, /to at least 113$/m);
 });

@@ -11,6 +11,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     };
     // main thread
     add("probe", probe);
+    add("mayRaisePriority", may_raise_priority);
     add("bind", bind_listener);
     add("checkPattern", check_pattern);
     add("createShard", create_shard);

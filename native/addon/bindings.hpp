@@ -34,6 +34,7 @@ Napi::Value bind_listener(const Napi::CallbackInfo& info);
 
 // control.cpp
 Napi::Value probe(const Napi::CallbackInfo& info);
+Napi::Value may_raise_priority(const Napi::CallbackInfo& info);
 Napi::Value check_pattern(const Napi::CallbackInfo& info);
 Napi::Value create_shard(const Napi::CallbackInfo& info);
 Napi::Value status(const Napi::CallbackInfo& info);

@@ -1,4 +1,6 @@
 // What the main thread does with shards.
+#include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 #include <ctime>
 
@@ -33,6 +35,18 @@ Napi::Value probe(const Napi::CallbackInfo& info) {
     }
     result.Set("features", features);
     return result;
+}
+
+// mayRaisePriority(): boolean. What a stand-in will be told, asked in the same way, and undone.
+Napi::Value may_raise_priority(const Napi::CallbackInfo& info) {
+    int policy = SCHED_OTHER;
+    sched_param before{};
+    pthread_getschedparam(pthread_self(), &policy, &before);
+    sched_param raised{};
+    raised.sched_priority = 1;
+    const bool may = pthread_setschedparam(pthread_self(), SCHED_FIFO, &raised) == 0;
+    if (may) pthread_setschedparam(pthread_self(), policy, &before);
+    return Napi::Boolean::New(info.Env(), may);
 }
 
 // checkPattern(pattern): { column, message } | null

@@ -8,7 +8,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <string>
 
 #include "addon/bindings.hpp"
 
@@ -43,18 +45,34 @@ Napi::Value fail(Napi::Env env, const char* call, int error, int fd) {
     return env.Undefined();
 }
 
-std::uint16_t port_of(int fd) {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-    if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<sockaddr_in&>(address).sin_port);
-    if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<sockaddr_in6&>(address).sin6_port);
-    return 0;
-}
+// Where a socket is bound: address and port, or a Unix socket's path and 0. Empty if it has no name (unix(7)).
+struct Bound {
+    std::string address;
+    std::uint16_t port = 0;
+
+    explicit Bound(int fd) {
+        sockaddr_storage name{};
+        socklen_t length = sizeof name;
+        if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &length) != 0) return;
+        char text[INET6_ADDRSTRLEN] = "";
+        if (name.ss_family == AF_INET) {
+            const auto& v4 = reinterpret_cast<sockaddr_in&>(name);
+            address = inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+            port = ntohs(v4.sin_port);
+        } else if (name.ss_family == AF_INET6) {
+            const auto& v6 = reinterpret_cast<sockaddr_in6&>(name);
+            address = inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+            port = ntohs(v6.sin6_port);
+        } else if (name.ss_family == AF_UNIX && length > offsetof(sockaddr_un, sun_path)) {
+            const char* path = reinterpret_cast<sockaddr_un&>(name).sun_path;
+            address.assign(path, strnlen(path, length - offsetof(sockaddr_un, sun_path)));
+        }
+    }
+};
 
 }  // namespace
 
-// bind(listener: ListenerOptions, reusePort: boolean): { fd, port }
+// bind(listener: ListenerOptions, reusePort: boolean): { fd, address, port }
 Napi::Value bind_listener(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const auto listener = info[0].As<Napi::Object>();
@@ -116,7 +134,9 @@ Napi::Value bind_listener(const Napi::CallbackInfo& info) {
     }
     Napi::Object result = Napi::Object::New(env);
     result.Set("fd", fd);
-    result.Set("port", port_of(fd));
+    const Bound bound(fd);
+    result.Set("address", bound.address);
+    result.Set("port", bound.port);
     return result;
 }
 

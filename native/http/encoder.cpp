@@ -96,9 +96,9 @@ char* append_fields(char* to, const char* fields, std::size_t length) {
 // What goes into a head besides the fields of the handler: the one place that knows the rules.
 struct Plan {
     std::string_view status_line;
-    std::string_view content_type = "";
-    std::string_view coding = "";
-    std::string_view connection = "";
+    std::string_view content_type;
+    std::string_view coding;
+    std::string_view connection;
     std::size_t digits = 0;  // of Content-Length; 0: no such field
     bool date = false;
 

@@ -1,12 +1,14 @@
 // Starts the real daemon for a whole-system test: its own folder, its own port, ended by its process id.
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { ExecutionContext } from "ava";
 import { parse, stringify } from "yaml";
+import { loadAddon } from "../../../runtime/addon-loader.js";
 
 /** The package's root: this file runs from dist/daemon/test/support. */
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../../../..");
@@ -23,7 +25,14 @@ export interface DaemonOptions {
   exact?: boolean;
   args?: string[];
   env?: Record<string, string>;
+  /** A program, with its arguments, that runs the daemon: `["taskset", "-c", "0"]`. */
+  wrapper?: string[];
+  /** Descriptors that the daemon inherits, as its own 3, 4, … */
+  inherit?: number[];
 }
+
+/** How a daemon is started. */
+type Start = Pick<DaemonOptions, "args" | "env" | "wrapper" | "inherit">;
 
 export interface Daemon {
   readonly url: string;
@@ -95,16 +104,14 @@ interface Running extends Pick<Daemon, "output" | "standardOutput" | "said" | "s
 }
 
 /** Starts a daemon, and waits for nothing. */
-export function run(
-  t: ExecutionContext,
-  folder: string,
-  options: Pick<DaemonOptions, "args" | "env">,
-): Running {
-  const child = spawn(process.execPath, [MAIN, "serve", "pinion.yaml", ...(options.args ?? [])], {
+export function run(t: ExecutionContext, folder: string, options: Start): Running {
+  const serve = [MAIN, "serve", "pinion.yaml", ...(options.args ?? [])];
+  const [command = "", ...args] = [...(options.wrapper ?? []), process.execPath, ...serve];
+  const child = spawn(command, args, {
     cwd: folder,
     env: { ...process.env, ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+    stdio: ["ignore", "pipe", "pipe", ...(options.inherit ?? [])],
+  }) as ChildProcessByStdio<null, Readable, Readable>;
   let output = "";
   let standardOutput = "";
   const listeners = new Set<() => void>();
@@ -158,12 +165,13 @@ export function run(
 export async function launch(
   t: ExecutionContext,
   folder: string,
-  options: Pick<DaemonOptions, "args" | "env"> = {},
+  options: Start = {},
 ): Promise<Daemon> {
   const running = run(t, folder, options);
   const match = await running.said(
-    /serving (http:\/\/\[[^\]]+\]|http:\/\/[^\s:]+|unix):([^\s",]+)/,
+    /serving (http:\/\/\[[^\]]+\]|http:\/\/[^\s:]+|unix|fd):([^\s",]+)/,
   );
+  if (options.wrapper === undefined) await checkIo(running, folder);
   return {
     ...running,
     url: `${match[1]}:${match[2]}`,
@@ -176,11 +184,33 @@ export async function launch(
   };
 }
 
+/** A suite that is meant for one kernel interface must not run on the other without anybody noticing. */
+async function checkIo(running: Running, folder: string): Promise<void> {
+  const config = parse(await readFile(join(folder, "pinion.yaml"), "utf8")) as {
+    io?: string;
+    log?: { level?: string };
+  };
+  if (["error", "warn"].includes(config.log?.level ?? "info")) return;
+  const [, said] = await running.said(/io is (io_uring|epoll)\b/);
+  const wanted = config.io ?? "auto";
+  const expected = (wanted === "auto" ? uringWorks() : wanted === "uring") ? "io_uring" : "epoll";
+  if (said !== expected) {
+    throw new Error(`io: ${wanted} has to be ${expected} here, not ${said}:\n${running.output()}`);
+  }
+}
+
+let works: boolean | undefined;
+
+/** What the probe says of this machine. */
+export function uringWorks(): boolean {
+  return (works ??= loadAddon().probe().uring);
+}
+
 /** Runs a daemon that is expected to end by itself. */
 export async function runToEnd(
   t: ExecutionContext,
   folder: string,
-  options: Pick<DaemonOptions, "args" | "env"> = {},
+  options: Start = {},
 ): Promise<{ code: number | string; output: string }> {
   const running = run(t, folder, options);
   return { code: await running.exited, output: running.output() };

@@ -1,7 +1,10 @@
 // Tests of a reactor that run on both real kernels: REACTOR_TEST(Type, "name") { … ReactorRig<K> … }
 #pragma once
 
+#include <cstdio>
+
 #include "io/epoll_kernel.hpp"
+#include "io/probe.hpp"
 #include "shard/reactor.hpp"
 #if PINION_WITH_URING
 #include "io/uring_kernel.hpp"
@@ -10,21 +13,15 @@
 
 namespace pinion::test {
 
-// Both kernels; io_uring is left out where it is forbidden.
+// Both kernels. io_uring is left out only where the probe says why, and then the test's line says so.
 template <template <class> class Test>
 void on_both_kernels() {
     Test<io::EpollKernel>::run();
+    static const io::ProbeReport probed = io::probe();
 #if PINION_WITH_URING
-    io::UringKernel probe;
-    std::vector<std::byte> arena(layout::SEGMENT_BYTES);
-    const io::KernelOptions options{.arena = arena.data(),
-                                    .segment_count = 1,
-                                    .segment_bytes = layout::SEGMENT_BYTES,
-                                    .lent_max = 1,
-                                    .connections = 1,
-                                    .queue_depth = 8};
-    if (probe.open(options).empty()) Test<io::UringKernel>::run();
+    if (probed.uring) return Test<io::UringKernel>::run();
 #endif
+    std::printf("(without io_uring: %s) ", probed.why.c_str());
 }
 
 #define REACTOR_TEST(id, name)            \

@@ -20,6 +20,9 @@ import { hasNoBody, type StreamBody } from "./reply.js";
 
 // What comes within one turn of the event loop, up to this much, is sent together with the head.
 const COLLECT_BYTES = 8 * 1024;
+// As much as this is unsent at first, and doubles as it leaves: many answers may begin before the reactor can say that
+// memory is getting short.
+const FIRST_BYTES = 8 * 1024;
 // Room in front of a part's data for the size line of its chunk, and behind it for its CRLF.
 const PART_BEFORE = 16;
 const PART_AFTER = 2;
@@ -62,6 +65,7 @@ export class StreamAnswer implements Waiter {
   #queued = 0;
   #received = 0;
   #unsent = 0;
+  #left = 0;
 
   #headOnly = false;
   #begun = false;
@@ -124,6 +128,7 @@ export class StreamAnswer implements Waiter {
   /** `writable`: so many bytes have left. */
   left(bytes: number): void {
     this.#unsent = Math.max(0, this.#unsent - bytes);
+    this.#left += bytes;
     this.#pump();
   }
 
@@ -304,8 +309,8 @@ export class StreamAnswer implements Waiter {
     // Whose last part has left may always send one more, be it small: a stream never stands still for good.
     const window =
       this.#unsent === 0
-        ? Math.max(lane.streamWindow(), PART_LEAST)
-        : lane.streamWindow() - this.#unsent;
+        ? Math.max(Math.min(lane.streamWindow(), FIRST_BYTES + this.#left), PART_LEAST)
+        : Math.min(lane.streamWindow(), FIRST_BYTES + this.#left) - this.#unsent;
     if (window <= 0) return false;
     if (lane.crowded && !this.#resuming) return this.#wait();
     if (!lane.hasRoomForParts()) return this.#wait();

@@ -7,6 +7,7 @@
 //   reactor_connection.hpp  the life of a connection, its time-outs
 //   reactor_receive.hpp     what has been received
 //   reactor_waiting.hpp     who waits for a segment, a slot, room
+//   reactor_stalled.hpp     clients that take nothing, and what gives way
 //   reactor_input.hpp       heads
 //   reactor_body.hpp        bodies
 //   reactor_admission.hpp   which requests are taken, and how much of the arena one may hold
@@ -92,6 +93,7 @@ public:
     std::uint32_t connection_count() const { return connections_.used(); }
     std::uint32_t slots_used() const { return exchanges_.used(); }
     std::uint32_t parts_used() const { return parts_.used(); }
+    bool nobody_stalls() const { return stalled_.first == NONE && streams_ == 0 && breaking_off_ == 0; }
     std::uint32_t queued() const;
     bool draining() const { return draining_; }
     // A lane wrote something that cannot be: its worker has to be replaced.
@@ -160,6 +162,16 @@ private:
     void wait_for_room(Connection& connection);
     void room_came_back();
 
+    // --- reactor_stalled.hpp ---
+    std::uint64_t stall_ms() const;
+    std::uint64_t taken_bytes(const Connection& connection) const;
+    void stall(Connection& connection);
+    void unstall(Connection& connection);
+    std::uint32_t slots_wanted() const;
+    bool memory_short() const;
+    void break_off_stalled();
+    std::uint64_t next_break_off_ms() const;
+
     // --- reactor_input.hpp ---
     void read_input(Connection& connection);
     bool read_proxy_header(Connection& connection, SegmentRecord& piece);
@@ -189,12 +201,15 @@ private:
     void observe_queue();
     double oldest_waiting_ns();
     void shed(LaneEnd& lane);
-    Wait slot_for(const http::Head& head, const char* base, std::uint32_t slot, std::uint32_t behind);
+    Wait slot_for(const Connection& connection, const http::Head& head, const char* base, std::uint32_t slot,
+                  std::uint32_t behind);
     bool has_lane_slot() const;
+    bool has_new_slot() const;
     bool has_upload_slot() const;
     bool admit_address(Connection& connection);
     bool admit_rate(Connection& connection);
-    std::uint32_t share() const;
+    std::uint32_t share() const { return share(reserve_); }
+    std::uint32_t share(std::uint32_t kept) const;
     bool input_full(const Connection& connection) const;
     bool output_full(const Connection& connection) const;
     bool body_full(const Exchange& exchange) const;
@@ -272,10 +287,13 @@ private:
     static constexpr std::uint32_t SHARE = 16;                // one may hold that part of what is free
     static constexpr std::uint32_t BEHIND_SEGMENTS = 4;       // that an answer behind another may hold
     static constexpr std::uint32_t NATIVE_SLOTS = 16;         // that part of the slots is kept from handlers
+    static constexpr std::uint32_t PROVEN_SLOTS = 8;          // and that part from those who have not proven themselves
     static constexpr std::uint32_t UPLOAD_SLOTS = 2;      // that part of the slots is for requests that still arrive
     static constexpr std::uint32_t ACCEPT_MARGIN = 1024;  // nearer to the limit, connections are accepted one by one
     static constexpr std::uint32_t LINGER_BYTES = 256 * 1024;
     static constexpr std::uint32_t LINGER_MS = 2000;
+    static constexpr std::uint32_t STALL_PART = 30;     // of timeouts.write: output that waits so long has stalled
+    static constexpr std::uint32_t STALLED_LOOKS = 16;  // at such, in a turn
     static constexpr std::uint32_t ACCEPT_RETRY_MS = 100;
     static constexpr std::uint32_t DRAIN_IDLE_MS = 1000;  // an idle client's chance to send what is on its way
 
@@ -308,10 +326,13 @@ private:
     std::uint32_t run_segments_ = RUN_SEGMENTS;
     std::uint32_t run_target_max_ = 2;
     std::uint32_t dirty_ = NONE;
-    WaitList starved_heads_, starved_bodies_, slotless_, laneless_, uploadless_, roomless_;
-    std::uint32_t lane_waiters_ = 0;  // on laneless_ and uploadless_
+    WaitList starved_heads_, starved_bodies_, slotless_, laneless_, newcomers_, uploadless_, roomless_;
+    WaitList stalled_;
+    std::uint32_t lane_waiters_ = 0;  // on laneless_, newcomers_ and uploadless_
     double waited_ns_ = 0;            // of the connection whose input is being read, for a slot
     std::uint32_t uploads_ = 0;       // requests in flight whose body has not been read to its end
+    std::uint32_t streams_ = 0;       // answers that come in parts and have begun
+    std::uint32_t breaking_off_ = 0;  // slots of stalled answers that the lanes have not given back yet
     std::uint32_t behind_ = 0;        // requests in flight that are not the first of their connection
     AddressTable clients_;
     std::uint64_t queue_empty_ms_ = 0;  // when no request was last seen waiting for its handler
@@ -337,5 +358,6 @@ private:
 #include "shard/reactor_output.hpp"      // IWYU pragma: export
 #include "shard/reactor_receive.hpp"     // IWYU pragma: export
 #include "shard/reactor_request.hpp"     // IWYU pragma: export
+#include "shard/reactor_stalled.hpp"     // IWYU pragma: export
 #include "shard/reactor_turn.hpp"        // IWYU pragma: export
 #include "shard/reactor_waiting.hpp"     // IWYU pragma: export

@@ -56,6 +56,7 @@ bool Reactor<K>::begin_connection(io::Socket socket, std::uint32_t listener) {
     connection.listener = listener;
     connection.proxy_expected = settings_.listeners[listener].proxy_protocol;
     connection.next_dirty = connection.next_waiting = NONE;
+    connection.stalled_next = connection.stalled_before = NONE;
     connection.input_first = connection.input_last = NONE;
     connection.head_block = connection.block = connection.vector = NONE;
     connection.first = connection.last = connection.body = NONE;

@@ -55,7 +55,10 @@ double Reactor<K>::oldest_waiting_ns() {
     if (lane == nullptr || !lane->counts_possible()) return 0;
     const std::uint32_t slot = lane->oldest_request();
     if (slot < exchanges_.capacity()) return exchanges_[slot].received_ns;  // or what the worker has written there
-    return laneless_.first == NONE ? 0 : waiting_since_ns(connections_[laneless_.first]);
+    std::uint32_t first = laneless_.first;
+    // Newcomers may wait for slow readers: that says nothing of the handlers.
+    if (first == NONE && streams_ <= exchanges_.used() / 2) first = newcomers_.first;
+    return first == NONE ? 0 : waiting_since_ns(connections_[first]);
 }
 
 // --- by slots ---
@@ -68,6 +71,16 @@ bool Reactor<K>::has_lane_slot() const {
     return slots - exchanges_.used() > kept;
 }
 
+// Who has not taken an answer yet may be one that never does. The last slots are not for them, nor the last memory
+// while many answers that come in parts hold it.
+template <class K>
+bool Reactor<K>::has_new_slot() const {
+    const std::uint32_t slots = exchanges_.capacity();
+    const std::uint32_t kept = slots == 1 ? 0 : std::max(slots / NATIVE_SLOTS, 1u);
+    const bool held = streams_ > slots / PROVEN_SLOTS && segments_.free_count() <= reserve_;
+    return !held && slots - exchanges_.used() > kept + slots / PROVEN_SLOTS;
+}
+
 // Uploads that still arrive leave slots to others: their clients decide how long they take.
 template <class K>
 bool Reactor<K>::has_upload_slot() const {
@@ -77,11 +90,13 @@ bool Reactor<K>::has_upload_slot() const {
 // What this request, with `behind` bytes at hand behind its head, has to wait for before it may take the next slot.
 // What is refused for overload needs its slot for a moment only.
 template <class K>
-Wait Reactor<K>::slot_for(const http::Head& head, const char* base, std::uint32_t slot, std::uint32_t behind) {
+Wait Reactor<K>::slot_for(const Connection& connection, const http::Head& head, const char* base, std::uint32_t slot,
+                          std::uint32_t behind) {
     const bool arrives = head.framing == http::Framing::chunked || head.content_length > behind;
-    const Wait what = !has_lane_slot()                ? Wait::lane_slot
-                      : arrives && !has_upload_slot() ? Wait::upload_slot
-                                                      : Wait::nothing;
+    const Wait what = connection.proven && !has_lane_slot()   ? Wait::lane_slot
+                      : !connection.proven && !has_new_slot() ? Wait::new_slot
+                      : arrives && !has_upload_slot()         ? Wait::upload_slot
+                                                              : Wait::nothing;
     if (what == Wait::nothing || overloaded_) return Wait::nothing;
     const std::string_view path(base + head.path.offset, head.path.length);
     if (path == "*") return Wait::nothing;
@@ -118,9 +133,9 @@ bool Reactor<K>::admit_rate(Connection& connection) {
 // arena. Who holds nothing may always begin.
 
 template <class K>
-std::uint32_t Reactor<K>::share() const {
+std::uint32_t Reactor<K>::share(std::uint32_t kept) const {
     const std::uint32_t free = segments_.free_count();
-    return free <= reserve_ ? 0 : (free - reserve_) * (layout::SEGMENT_BYTES / SHARE);
+    return free <= kept ? 0 : (free - kept) * (layout::SEGMENT_BYTES / SHARE);
 }
 
 template <class K>

@@ -142,6 +142,9 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
         exchange.stage = Stage::ended;
         exchange.lane_holds = false;
         --lane.held;
+    } else {
+        exchange.streams = true;
+        ++streams_;
     }
 }
 

@@ -78,6 +78,7 @@ void Reactor<K>::terminate(Connection& connection, bool reset) {
     // An answer that has begun and breaks off must not look like a whole one.
     const bool owed = connection.first != NONE && exchanges_[connection.first].begun;
     connection.reset = reset || owed || connection.output_first != NONE;
+    unstall(connection);
     drop_input(connection);
     drop_head_block(connection);
     while (connection.first != NONE) {
@@ -141,14 +142,10 @@ bool Reactor<K>::client_is_slow(const Connection& connection) const {
     return connection.input_first == NONE && (body.body_discard || !body_full(body));
 }
 
-// Whether the client has taken enough of the output since the last look. What the kernel has taken says little: its
-// buffers hold megabytes, and report room in steps that a slow but honest client needs minutes for.
+// Whether the client has taken enough of the output since the last look.
 template <class K>
 bool Reactor<K>::client_takes(Connection& connection) {
-    std::uint64_t received = connection.sent_bytes;
-    if constexpr (requires { kernel_.unacknowledged(connection.socket); }) {
-        received -= std::min<std::uint64_t>(received, kernel_.unacknowledged(connection.socket));
-    }
+    const std::uint64_t received = taken_bytes(connection);
     const std::uint64_t before = std::exchange(connection.received_bytes, received);
     connection.write_deadline_ms = clock_.now_ms + settings_.timeouts.write;
     const std::uint64_t least = settings_.timeouts.write * LEAST_BYTES_PER_SECOND / 1000;
@@ -164,7 +161,11 @@ std::uint64_t Reactor<K>::deadline_of(const Connection& connection) const {
         default: break;
     }
     std::uint64_t deadline = UINT64_MAX;
-    if (connection.send_armed) deadline = connection.write_deadline_ms;
+    if (connection.send_armed) {
+        // The first look comes earlier. Before it the write deadline has not moved.
+        const std::uint64_t sooner = connection.stalled ? 0 : settings_.timeouts.write - stall_ms();
+        deadline = connection.write_deadline_ms - sooner;
+    }
     if (connection.body != NONE) {
         const Exchange& body = exchanges_[connection.body];
         if (client_is_slow(connection) && body.body_deadline_ms < deadline) deadline = body.body_deadline_ms;
@@ -186,6 +187,7 @@ void Reactor<K>::expired(std::uint32_t index) {
     if (connection.state == ConnectionState::lingering) return terminate(connection, connection.reset);
     if (connection.state != ConnectionState::open && connection.state != ConnectionState::finishing) return;
     mark(connection);
+    if (connection.send_armed && !connection.stalled && now >= deadline_of(connection)) stall(connection);
     if (connection.send_armed && now >= connection.write_deadline_ms && !client_takes(connection)) {
         return terminate(connection, true);
     }

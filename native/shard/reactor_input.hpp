@@ -99,7 +99,7 @@ bool Reactor<K>::read_head(Connection& connection, SegmentRecord& piece, std::ui
     http::Head head;
     const http::HeadResult result = http::parse_head(bytes, length, 0, head_limits(), head, region_.slot(index).fields);
     if (result == http::HeadResult::complete) {
-        if (const Wait what = slot_for(head, bytes, index, length - head.length); what != Wait::nothing) {
+        if (const Wait what = slot_for(connection, head, bytes, index, length - head.length); what != Wait::nothing) {
             // It waits with its head's bytes only: the segment goes back.
             if (!save_partial_head(connection, bytes, head.length)) {
                 refuse(connection, 503);
@@ -146,7 +146,7 @@ bool Reactor<K>::read_head_block(Connection& connection, SegmentRecord& piece) {
         http::parse_head(block, connection.head_length, before, head_limits(), head, region_.slot(index).fields);
     if (result == http::HeadResult::complete) {
         const std::uint32_t consumed = head.length - before;
-        if (const Wait what = slot_for(head, block, index, 0); what != Wait::nothing) {
+        if (const Wait what = slot_for(connection, head, block, index, 0); what != Wait::nothing) {
             connection.head_length = head.length;
             head_waits(connection, piece, consumed, what);
             return false;
@@ -183,7 +183,8 @@ bool Reactor<K>::take_up_head(Connection& connection, SegmentRecord& piece) {
     const http::HeadResult result =
         http::parse_head(block, connection.head_length, 0, head_limits(), head, region_.slot(index).fields);
     PINION_ASSERT(result == http::HeadResult::complete);
-    if (const Wait what = slot_for(head, block, index, std::uint32_t(piece.end - piece.begin)); what != Wait::nothing) {
+    if (const Wait what = slot_for(connection, head, block, index, std::uint32_t(piece.end - piece.begin));
+        what != Wait::nothing) {
         wait_for_slot(connection, what);
         return false;
     }

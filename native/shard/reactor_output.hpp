@@ -152,6 +152,8 @@ void Reactor<K>::sent(Connection& connection, std::int32_t result) {
     if (connection.output_first == NONE) {
         connection.output_last = NONE;
         connection.write_deadline_ms = 0;
+        unstall(connection);
+        if (connection.first == NONE) connection.proven = true;
     }
     if (connection.has_input() && !output_full(connection)) read_input(connection);
 }

@@ -364,6 +364,8 @@ void Reactor<K>::refuse(Connection& connection, std::uint16_t status) {
 template <class K>
 void Reactor<K>::release(Exchange& exchange) {
     if (exchange.linked || exchange.body_open || exchange.lane_holds || exchange.stage == Stage::free) return;
+    streams_ -= exchange.streams;
+    breaking_off_ -= exchange.broken_off;
     give_hold(exchange.hold);
     exchange.hold = Hold{};
     exchange.stage = Stage::free;

@@ -113,11 +113,12 @@ void Reactor<K>::finish_turn() {
     }
     serve_backlog();
     slot_came_back();
+    break_off_stalled();  // for those who still wait
     room_came_back();
     settle_marked();
     lend_segments();
     serve_starved();
-    const std::uint32_t window = std::min(share(), STREAM_WINDOW_BYTES);
+    const std::uint32_t window = std::min(share(2 * reserve_), STREAM_WINDOW_BYTES);
     for (LaneEnd& lane : lanes_) {
         if (lane.state() == LaneState::live || lane.state() == LaneState::draining) {
             grant_credits(lane);
@@ -141,8 +142,10 @@ void Reactor<K>::settle_marked() {
 
 template <class K>
 void Reactor<K>::lend_segments() {
-    // Input never takes the last of the arena: what has been asked must be answered for input to be read.
-    while (kernel_.lent() < lent_target_ && segments_.free_count() > input_reserve_) {
+    // Input never takes the last of the arena: what has been asked must be answered for input to be read. And more than
+    // a batch is lent from what is plenty.
+    while (kernel_.lent() < lent_target_ &&
+           segments_.free_count() > (kernel_.lent() < BATCH ? input_reserve_ : 2 * reserve_)) {
         const std::uint32_t segment = segments_.take();
         if (segment == NONE) break;
         kernel_.lend(segment);
@@ -151,7 +154,7 @@ void Reactor<K>::lend_segments() {
 
 template <class K>
 std::uint64_t Reactor<K>::next_deadline_ms() const {
-    const std::uint64_t next = timers_.next_ms();
+    const std::uint64_t next = std::min(timers_.next_ms(), next_break_off_ms());
     return accept_retry_ms_ != 0 && accept_retry_ms_ < next ? accept_retry_ms_ : next;
 }
 

@@ -72,14 +72,16 @@ void Reactor<K>::wait_for_slot(Connection& connection, Wait what) {
     const bool crowded = segments_.free_count() <= (reserve_ + input_reserve_) / 2 && input_reserve_ < reserve_;
     if (lane_waiters_ >= settings_.limits.queue || crowded) return refuse(connection, 503);
     ++lane_waiters_;
-    wait_on(what == Wait::upload_slot ? uploadless_ : laneless_, connection, what);
+    WaitList& list = what == Wait::upload_slot ? uploadless_ : what == Wait::new_slot ? newcomers_ : laneless_;
+    wait_on(list, connection, what);
 }
 
 template <class K>
 void Reactor<K>::slot_came_back() {
     while (slotless_.first != NONE && exchanges_.peek() != NONE) read_input(next_of(slotless_));
     while (laneless_.first != NONE && has_lane_slot()) serve_lane_waiter(laneless_);
-    while (uploadless_.first != NONE && has_lane_slot() && has_upload_slot()) serve_lane_waiter(uploadless_);
+    while (newcomers_.first != NONE && has_new_slot()) serve_lane_waiter(newcomers_);
+    while (uploadless_.first != NONE && has_new_slot() && has_upload_slot()) serve_lane_waiter(uploadless_);
 }
 
 template <class K>

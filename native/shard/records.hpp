@@ -47,6 +47,7 @@ enum class Wait : std::uint8_t {
     segment,      // to receive into: it met ENOBUFS
     slot,         // for its next request
     lane_slot,    // its next request is for a handler, and the slots that are left are kept for what needs none
+    new_slot,     // the same, and it has not proven itself: a part of what is left is kept from it
     upload_slot,  // its next request's body still arrives, and as many others' do as may at a time
     room,         // for its body, on the way to the lane
 };
@@ -83,6 +84,8 @@ struct Connection {
     bool has_address : 1;     // PeerAddress is known
     bool counted : 1;         // among its address's connections
     bool reset : 1;           // closes with a reset: the client must see that the answer broke off
+    bool proven : 1;          // its client has taken an answer, and none has stalled since
+    bool stalled : 1;         // on the list of those whose output waits for the client
 
     Wait wait;  // the list that it is on
     std::uint32_t next_dirty;
@@ -110,8 +113,14 @@ struct Connection {
     std::uint64_t sent_bytes;         // ever
     std::uint64_t received_bytes;     // of these, by the client, at the last look; UINT64_MAX: not looked yet
 
+    // Its place among those who stall: since when, and what its client had received by then.
+    std::uint32_t stalled_next, stalled_before;
+    std::uint64_t stalled_ms, stalled_bytes;
+
     bool has_input() const { return input_first != NONE || head_complete; }
-    bool waits_for_slot() const { return wait == Wait::slot || wait == Wait::lane_slot || wait == Wait::upload_slot; }
+    bool waits_for_slot() const {
+        return wait == Wait::slot || wait == Wait::lane_slot || wait == Wait::new_slot || wait == Wait::upload_slot;
+    }
 };
 
 enum class Stage : std::uint8_t {
@@ -145,6 +154,8 @@ struct Exchange {
     bool expect_continue : 1;  // the client waits for a 100
     bool routed : 1;           // `route` names its route
     bool want_continue : 1;    // the handler has asked for the body
+    bool streams : 1;          // its answer comes in parts: counted in streams_
+    bool broken_off : 1;       // its client stalled: counted in breaking_off_ until the slot is back
     std::uint8_t minor_version;
     http::Framing framing;
 

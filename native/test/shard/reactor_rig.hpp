@@ -219,6 +219,7 @@ public:
         quiet();
         CHECK_EQ(reactor->slots_used(), 0u);
         CHECK_EQ(reactor->parts_used(), 0u);
+        CHECK(reactor->nobody_stalls());
         memory::Arena& arena = reactor->segments().arena();
         if (strict_lent) {
             CHECK_EQ(arena.free_bytes() + kernel.lent() * layout::SEGMENT_BYTES, arena.total_bytes());

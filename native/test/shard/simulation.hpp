@@ -275,6 +275,7 @@ private:
         if (reactor_->connection_count() != 0) wrong("a connection was never closed; " + state());
         if (reactor_->slots_used() != 0) wrong("slots are missing; " + state());
         if (reactor_->parts_used() != 0) wrong("parts of answers are missing; " + state());
+        if (!reactor_->nobody_stalls()) wrong("streams or stalled clients are still counted; " + state());
         memory::Arena& arena = reactor_->segments().arena();
         const std::uint32_t free = arena.free_bytes() + kernel_.lent() * layout::SEGMENT_BYTES;
         if (free != arena.total_bytes()) {

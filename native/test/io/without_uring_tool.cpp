@@ -1,5 +1,7 @@
-// Runs a program where io_uring is forbidden, as a seccomp profile does it: without_uring_tool ERRNO PROGRAM [ARGUMENT]...
-// io_uring_setup then fails with ERRNO (a number: EPERM as in Docker's default profile, ENOSYS as in others); seccomp(2).
+// Runs a program where io_uring is forbidden, as a seccomp profile does it:
+//   without_uring_tool ERRNO PROGRAM [ARGUMENT]...
+// io_uring_setup then fails with ERRNO (a number: EPERM as in Docker's default profile, ENOSYS as in others);
+// seccomp(2).
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>

@@ -240,16 +240,15 @@ private:
         if (dice_.chance(30)) return end_with_trailers(mine);
         push(ends[dice_.below(4)], mine.slot, mine.generation);
     }
-    // A field or two where the credits are; or not quite.
+    // What lies in its credits, as trailers; fields or nearly, where it may write.
     void end_with_trailers(const Held& mine) {
         std::uint32_t begin = cursor_;
-        std::uint32_t bytes = 0;
-        for (std::uint32_t n = dice_.below(3); n > 0; --n) {
+        std::uint32_t bytes = wild_ ? 0 : dice_.below(30);
+        for (std::uint32_t n = wild_ ? dice_.below(3) : 0; n > 0; --n) {
             const std::uint32_t value = dice_.below(40);
-            const std::uint32_t at = begin + 16 + bytes;
+            const std::uint64_t at = std::uint64_t{begin} + 16 + bytes;
             write(at, 1 | (dice_.chance(95) ? value : any()) << 16);
-            for (std::uint32_t i = 0; i <= value; ++i)
-                write(std::uint64_t{at} + 4 + i, dice_.chance(99) ? 'x' : any(), 1);
+            for (std::uint32_t i = 0; i <= value; ++i) write(at + 4 + i, dice_.chance(99) ? 'x' : any(), 1);
             bytes += 5 + value;
         }
         if (dice_.below(8) == 0) begin = offset();

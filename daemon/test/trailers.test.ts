@@ -73,7 +73,10 @@ const get = (path: string, version = "1.1", method = "GET"): string =>
 
 test("a request's trailers, cut anywhere, and pipelined requests behind it", async (t) => {
   const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
-  const request = post("/echo", "3\r\nabc\r\n0\r\nA: 1\r\nHost: b\r\na: 2\r\nContent-Digest: x\r\n\r\n");
+  const request = post(
+    "/echo",
+    "3\r\nabc\r\n0\r\nA: 1\r\nHost: b\r\na: 2\r\nContent-Digest: x\r\n\r\n",
+  );
   const bytes = request + get("/fixed") + post("/echo", "0\r\n\r\n");
   const expected = {
     length: 3,
@@ -211,7 +214,12 @@ test("Node's own client reads res.trailers", async (t) => {
     t.is(answer.headers.trailer, "Content-Digest, Server-Timing");
     const digest = createHash("sha256").update(answer.body).digest("base64");
     t.is(answer.trailers["content-digest"], `sha-256=:${digest}:`);
-    t.deepEqual(answer.rawTrailers.slice(2), ["Server-Timing", "a;dur=1", "Server-Timing", "b;dur=2"]);
+    t.deepEqual(answer.rawTrailers.slice(2), [
+      "Server-Timing",
+      "a;dur=1",
+      "Server-Timing",
+      "b;dur=2",
+    ]);
   }
 });
 
@@ -219,7 +227,10 @@ test("Node's own client sends req.addTrailers()", async (t) => {
   const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
   for (const parts of [0, 1, 30]) {
     const trailers = { "Content-Digest": "sha-256=:x:", A: "b" };
-    const send = { parts: Array.from({ length: parts }, (_, i) => Buffer.alloc(20_000, i)), trailers };
+    const send = {
+      parts: Array.from({ length: parts }, (_, i) => Buffer.alloc(20_000, i)),
+      trailers,
+    };
     const answer = await ask(`${daemon.url}/echo`, send);
     const echo = JSON.parse(answer.body.toString()) as Echo;
     t.is(echo.length, parts * 20_000);

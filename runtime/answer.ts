@@ -18,7 +18,15 @@ import {
 } from "./layout.generated.js";
 import type { Waiter } from "./lane.js";
 import { headWord, SLOT_ANSWER_HEAD_WORD, writeText } from "./region.js";
-import { type Body, hasNoBody, isReply, isThenable, Reply, type StreamBody } from "./reply.js";
+import {
+  type Body,
+  hasNoBody,
+  isReply,
+  isThenable,
+  type MakeTrailers,
+  Reply,
+  type StreamBody,
+} from "./reply.js";
 import { asBytes, StreamAnswer } from "./stream-answer.js";
 
 // More than this is not copied into one contiguous range: smaller pieces leave earlier and fit anywhere.
@@ -123,7 +131,7 @@ function answerFromCredits(
   const headOnly = (exchange.requestFlags() & RequestFlag.head) !== 0;
   if (!whole || headOnly) {
     const parts = headOnly ? null : [asBytes(body)];
-    new StreamAnswer(exchange, word & ~(WHOLE << 24), fields, length, parts).start();
+    new StreamAnswer(exchange, word & ~(WHOLE << 24), fields, length, parts, null).start();
     return;
   }
   const write = (): boolean => {
@@ -154,7 +162,14 @@ export function answer(exchange: Exchange, value: unknown): void {
   if (typeof value === "object") {
     if (isReply(value)) {
       if (isThenable(value.body)) return answerLater(exchange, value, value.body);
-      return answerBody(exchange, value.body, value.status, value.fields, value.length);
+      return answerBody(
+        exchange,
+        value.body,
+        value.status,
+        value.fields,
+        value.length,
+        value.trailers,
+      );
     }
     if (hasTag(value, "Response")) return answerResponse(exchange, value as Response);
   }
@@ -163,9 +178,10 @@ export function answer(exchange: Exchange, value: unknown): void {
 
 // The rest of the answer is known, its body comes later: as if the handler itself had waited for it.
 function answerLater(exchange: Exchange, made: Reply, body: PromiseLike<unknown>): void {
-  const { status, fields, length } = made;
+  const { status, fields, length, trailers } = made;
   // What only looks like a promise starts its work when it is asked: in its request's context.
-  const wait = async (): Promise<Reply> => new Reply(status, (await body) as Body, fields, length);
+  const wait = async (): Promise<Reply> =>
+    new Reply(status, (await body) as Body, fields, length, trailers);
   const promise = exchange.resource === null ? wait() : exchange.resource.runInAsyncScope(wait);
   promise.then(exchange.resolved, exchange.rejected);
 }
@@ -176,6 +192,7 @@ function answerBody(
   status: number,
   fields: FieldBlock | null,
   length: number,
+  trailers: FieldBlock | MakeTrailers | null = null,
 ): void {
   const head = (contentType: number): number =>
     headWord(
@@ -200,7 +217,7 @@ function answerBody(
   if (isStream(body)) {
     refuseIterable(body);
     const word = head(ContentType.octetStream) & ~(WHOLE << 24);
-    new StreamAnswer(exchange, word, fields, length, body).start();
+    new StreamAnswer(exchange, word, fields, length, body, trailers).start();
     return;
   }
   const prototype = Object.getPrototypeOf(body) as unknown;

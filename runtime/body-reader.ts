@@ -24,6 +24,8 @@ export class BodyReader {
   #waiting: Waiting | null = null;
   #discarded = false;
   #wantsContinue: boolean;
+  #trailers = ""; // field lines as received
+  #readToEnd = false;
 
   constructor(
     lane: Lane,
@@ -48,6 +50,11 @@ export class BodyReader {
     return this.#ended;
   }
 
+  /** The trailer section's field lines, each with its CRLF, once the body has been read to its end; "" before. */
+  get trailers(): string {
+    return this.#readToEnd ? this.#trailers : "";
+  }
+
   // --- from the request ring ---
 
   arrive(offset: number, length: number): void {
@@ -68,11 +75,22 @@ export class BodyReader {
     }
   }
 
+  /** A piece of the trailer section. All of it is 16 KiB at most (native/shard/reactor_body.hpp): it is copied out. */
+  trailersArrive(offset: number, length: number): void {
+    if (!this.#discarded && this.#error === undefined) {
+      this.#trailers += this.#lane.region.bytes.toString("latin1", offset, offset + length);
+    }
+    this.#consume(offset, length);
+  }
+
   end(broken: boolean): void {
     if (broken) return this.fail(bodyAborted());
     this.#ended = true;
-    this.#waiting?.resolve(null);
+    const waiting = this.#waiting;
+    if (waiting === null) return;
     this.#waiting = null;
+    this.#readToEnd = true;
+    waiting.resolve(null);
   }
 
   /** Whoever reads, now or later, gets the error. */
@@ -104,7 +122,10 @@ export class BodyReader {
     if (offset !== undefined && length !== undefined) {
       return Promise.resolve(this.#copy(offset, length));
     }
-    if (this.#ended) return Promise.resolve(null);
+    if (this.#ended) {
+      this.#readToEnd = true;
+      return Promise.resolve(null);
+    }
     if (this.#discarded) return Promise.reject(new RequestOverError());
     if (this.#waiting !== null) {
       return Promise.reject(new TypeError("the request body is being read already"));

@@ -163,6 +163,10 @@ export class Dispatcher {
         if (current) exchange.reader().arrive(argument, argument2);
         else this.#lane.push(EntryType.consumed, slot, generation, argument, argument2);
         return;
+      case EntryType.trailers:
+        if (current) exchange.reader().trailersArrive(argument, argument2);
+        else this.#lane.push(EntryType.consumed, slot, generation, argument, argument2);
+        return;
       case EntryType.bodyEnd:
         if (current) exchange.reader().end(argument !== 0);
         return;

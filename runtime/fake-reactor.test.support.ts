@@ -93,7 +93,7 @@ export interface FakeRequest {
   parameters?: { kind: keyof typeof ParameterKind; text: string; value?: number }[];
   /** Comes with the head. */
   body?: string | Uint8Array;
-  /** More follows by body(). */
+  /** More follows by body(): a chunked body. */
   more?: boolean;
   expectContinue?: boolean;
   minorVersion?: number;
@@ -108,6 +108,7 @@ export interface FakeAnswer {
   length: number;
   fields: [string, string][];
   parts: Buffer[];
+  trailers: [string, string][];
   state: "open" | "complete" | "failed" | "givenBack";
 }
 
@@ -283,7 +284,7 @@ export class FakeReactor {
     this.doubles[base / 2 + SLOT_CONTENT_LENGTH_DOUBLE] = request.more === true ? -1 : body.length;
     let flags = 0;
     if (body.length > 0 || request.more === true) flags |= RequestFlag.hasBody;
-    if (request.more !== true) flags |= RequestFlag.bodyComplete;
+    flags |= request.more === true ? RequestFlag.chunked : RequestFlag.bodyComplete;
     if (request.expectContinue === true) flags |= RequestFlag.expectContinue;
     if (record.head) flags |= RequestFlag.head;
     this.halves[half + SLOT_REQUEST_FLAGS_HALF] = flags;
@@ -323,15 +324,24 @@ export class FakeReactor {
   }
 
   /** A part of the request body; returns its range. */
-  body(slot: number, data: string | Uint8Array): { offset: number; length: number } {
+  body(
+    slot: number,
+    data: string | Uint8Array,
+    type: number = EntryType.body,
+  ): { offset: number; length: number } {
     const bytes = Buffer.from(data);
     if (this.#nextBody + bytes.length > this.#bodyArea) this.#nextBody = 0;
     const offset = this.#bodies + this.#nextBody;
     this.#nextBody += bytes.length;
     bytes.copy(this.bytes, offset);
     const { generation } = this.slot(slot);
-    this.push(EntryType.body, slot, generation, offset, bytes.length);
+    this.push(type, slot, generation, offset, bytes.length);
     return { offset, length: bytes.length };
+  }
+
+  /** A piece of the trailer section, as received. */
+  trailers(slot: number, text: string): { offset: number; length: number } {
+    return this.body(slot, Buffer.from(text, "latin1"), EntryType.trailers);
   }
 
   bodyEnd(slot: number, broken = false): void {
@@ -444,6 +454,7 @@ export class FakeReactor {
       case EntryType.end:
       case EntryType.fail:
       case EntryType.giveBack:
+        if (argument2 > 0) this.#trailers(record, argument, argument2);
         return this.#over(slot, record, type);
       case EntryType.bodyDiscard:
       case EntryType.continue:
@@ -478,15 +489,7 @@ export class FakeReactor {
       throw new Error(`answer in state ${state}`);
     }
     if (record.answer !== null) throw new Error("a second answer");
-    const fields: [string, string][] = [];
-    for (let at = fieldsOffset; at < fieldsOffset + fieldsLength;) {
-      const nameLength = this.bytes.readUInt16LE(at);
-      const valueLength = this.bytes.readUInt16LE(at + 2);
-      const name = this.bytes.toString("latin1", at + 4, at + 4 + nameLength);
-      at += 4 + nameLength;
-      fields.push([name, this.bytes.toString("latin1", at, at + valueLength)]);
-      at += valueLength;
-    }
+    const fields = this.#fields(fieldsOffset, fieldsLength);
     const known = (flags & AnswerFlag.lengthKnown) !== 0;
     const total = this.doubles[base / 2 + SLOT_ANSWER_LENGTH_DOUBLE] as number;
     record.answer = {
@@ -495,12 +498,34 @@ export class FakeReactor {
       flags,
       length: last ? length : known ? total : -1,
       fields,
+      trailers: [],
       parts: length > 0 ? [Buffer.from(this.bytes.subarray(offset, offset + length))] : [],
       state: last ? "complete" : "open",
     };
     // What native code writes in place must hurt nobody.
     this.bytes.fill(0xee, offset - HEADROOM_BYTES, offset + length + fieldsLength);
     if (last) record.held = false;
+  }
+
+  #fields(offset: number, length: number): [string, string][] {
+    const fields: [string, string][] = [];
+    for (let at = offset; at < offset + length;) {
+      const nameLength = this.bytes.readUInt16LE(at);
+      const valueLength = this.bytes.readUInt16LE(at + 2);
+      const name = this.bytes.toString("latin1", at + 4, at + 4 + nameLength);
+      at += 4 + nameLength;
+      fields.push([name, this.bytes.toString("latin1", at, at + valueLength)]);
+      at += valueLength;
+    }
+    return fields;
+  }
+
+  #trailers(record: FakeSlot, offset: number, length: number): void {
+    this.#claim(offset - PART_BEFORE, offset + length + PART_AFTER);
+    if (record.answer === null) throw new Error("trailers of an answer that has not begun");
+    if (record.answer.flags !== 0) throw new Error("trailers of an answer that is not chunked");
+    record.answer.trailers = this.#fields(offset, length);
+    this.bytes.fill(0xee, offset - PART_BEFORE, offset + length + PART_AFTER);
   }
 
   #part(record: FakeSlot, offset: number, length: number): void {

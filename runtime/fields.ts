@@ -1,5 +1,5 @@
 // The fields of an answer: checked where the handler gives them, written as native code reads them.
-import { ContentType } from "./layout.generated.js";
+import { ContentType, SEGMENT_BYTES } from "./layout.generated.js";
 import { writeLatin1 } from "./region.js";
 
 export type FieldsInit =
@@ -12,6 +12,8 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // RFC 9110 §5.5: HTAB, printable ASCII and obs-text.
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const BLOCK_MAX = 32 * 1024;
+/** Bytes of an answer's trailers: with what native code writes around them, they fit any run of credits. */
+export const TRAILERS_MAX = SEGMENT_BYTES - 64;
 
 // What native code writes itself: a handler that set them could break the framing of the connection.
 const RESERVED = new Set([
@@ -21,6 +23,23 @@ const RESERVED = new Set([
   "keep-alive",
   "upgrade",
 ]);
+
+// What a recipient needs before the body, or must not take from behind it (RFC 9110 §6.5.1): framing, routing,
+// controls and conditions, authentication, what describes the answer.
+const NOT_IN_TRAILERS = new Set([
+  ...RESERVED,
+  ...["te", "trailer", "proxy-connection"],
+  ...["host", "forwarded", "max-forwards", "expect", "range", "cache-control", "pragma"],
+  ...["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"],
+  ...["authorization", "www-authenticate", "proxy-authorization", "proxy-authenticate"],
+  ...["cookie", "set-cookie"],
+  ...["age", "date", "expires", "location", "retry-after", "vary", "warning"],
+]);
+
+/** `name` in lower case. Content-Digest is made for trailers (RFC 9530 §2), whatever else says what the body is is not. */
+export function isForbiddenTrailer(name: string): boolean {
+  return NOT_IN_TRAILERS.has(name) || (name.startsWith("content-") && name !== "content-digest");
+}
 
 const CONTENT_TYPES = new Map<string, number>([
   ["text/plain; charset=utf-8", ContentType.textPlain],
@@ -61,6 +80,8 @@ export class FieldBlock {
   /** ContentType of a Content-Type that native code has a constant for; -1: none was given. */
   contentType = -1;
   ownDate = false;
+  /** Value of Trailer: written if there are trailers (announcing()); null: none was given. */
+  trailer: string | null = null;
   /** Bytes that write() will write. */
   bytes = 0;
   readonly #lines: string[] = [];
@@ -83,9 +104,47 @@ export class FieldBlock {
     } else if (lower === "date") {
       if (this.ownDate) throw new TypeError("field Date is there twice");
       this.ownDate = true;
+    } else if (lower === "trailer") {
+      this.trailer = this.trailer === null ? trimmed : `${this.trailer}, ${trimmed}`;
+      return;
     }
-    this.#lines.push(name, trimmed);
-    this.bytes += 4 + name.length + trimmed.length;
+    this.#append(name, trimmed);
+  }
+
+  /** Adds a field of the trailer section. */
+  addTrailer(name: string, value: string): void {
+    if (isForbiddenTrailer(name.toLowerCase())) {
+      throw new TypeError(
+        `field ${name} cannot be a trailer (RFC 9110 §6.5.1): give it with the answer's fields, or leave it out`,
+      );
+    }
+    this.add(name, value);
+    if (this.bytes > TRAILERS_MAX) {
+      throw new TypeError(`the answer's trailers have more than ${TRAILERS_MAX} bytes`);
+    }
+  }
+
+  /** The names of its fields, each once. */
+  names(): string {
+    return [...new Set(this.#lines.filter((_, i) => i % 2 === 0))].join(", ");
+  }
+
+  /** These fields with `Trailer` among them: as the handler has set it, else with these names. */
+  announcing(names: string): FieldBlock {
+    const value = this.trailer ?? names;
+    if (value === "") return this;
+    const block = new FieldBlock();
+    block.contentType = this.contentType;
+    block.ownDate = this.ownDate;
+    block.bytes = this.bytes;
+    block.#lines.push(...this.#lines);
+    block.#append("Trailer", value);
+    return block;
+  }
+
+  #append(name: string, value: string): void {
+    this.#lines.push(name, value);
+    this.bytes += 4 + name.length + value.length;
     if (this.bytes > BLOCK_MAX) {
       throw new TypeError(`the answer's fields have more than ${BLOCK_MAX} bytes`);
     }
@@ -113,21 +172,43 @@ function isIterable(init: object): init is Iterable<readonly [string, string | n
 
 export function makeFields(init: FieldsInit): FieldBlock {
   const block = new FieldBlock();
+  eachField(init, (name, value) => {
+    block.add(name, value);
+  });
+  return block;
+}
+
+/** Fields for behind the body; null if there are none. */
+export function makeTrailers(init: FieldsInit | undefined | null): FieldBlock | null {
+  if (init === undefined || init === null) return null;
+  if (typeof init !== "object" || "then" in init) {
+    const what = typeof init === "object" ? "promise" : typeof init;
+    throw new TypeError(
+      `the answer's trailers are a ${what}: give fields, or a function that returns them`,
+    );
+  }
+  const block = new FieldBlock();
+  eachField(init, (name, value) => {
+    block.addTrailer(name, value);
+  });
+  return block.bytes === 0 ? null : block;
+}
+
+function eachField(init: FieldsInit, add: (name: string, value: string) => void): void {
   if (isIterable(init)) {
-    for (const [name, value] of init) block.add(name, String(value));
-    return block;
+    for (const [name, value] of init) add(name, String(value));
+    return;
   }
   const record = init as Readonly<Record<string, string | number | readonly string[] | undefined>>;
   for (const name of Object.keys(record)) {
     const value = record[name];
     if (value === undefined) continue;
     if (typeof value === "object") {
-      for (const each of value) block.add(name, String(each));
+      for (const each of value) add(name, String(each));
     } else {
-      block.add(name, String(value));
+      add(name, String(value));
     }
   }
-  return block;
 }
 
 // What a fetched response brings with it and its next hop must not see (RFC 9110 §7.6.1), or native code writes.

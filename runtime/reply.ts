@@ -1,6 +1,6 @@
 // What a handler may answer.
 import type { Readable } from "node:stream";
-import { type FieldBlock, type FieldsInit, makeFields } from "./fields.js";
+import { type FieldBlock, type FieldsInit, makeFields, makeTrailers } from "./fields.js";
 
 export type Chunk = string | ArrayBufferView | ArrayBuffer;
 
@@ -17,6 +17,22 @@ export type Body =
 
 export type Answer = Body | Reply | Response;
 
+/** Fields behind a streamed body, or a function that is called once the stream has ended and returns them. */
+export type Trailers = FieldsInit | MakeTrailers;
+
+export type MakeTrailers = () => FieldsInit | undefined | PromiseLike<FieldsInit | undefined>;
+
+export interface ReplyOptions {
+  /** Bytes of a streamed body: the answer then carries Content-Length; a stream that has more or less fails. */
+  length?: number | undefined;
+  /**
+   * For a streamed body whose length is not known, over HTTP/1.1; dropped with any other. `Trailer` announces them: with
+   * the names of the fields given here, or as it is among the answer's fields (for a function, whose names come too late).
+   * Trailers may be lost on their way: nothing that a client must have belongs there (RFC 9110 §6.5.1).
+   */
+  trailers?: Trailers | undefined;
+}
+
 const BRAND = Symbol.for("pinion.Reply");
 
 /** An answer with status and fields: made by reply(). */
@@ -27,17 +43,20 @@ export class Reply {
   readonly fields: FieldBlock | null;
   /** Bytes of a streamed body, if they are known beforehand; else -1. */
   readonly length: number;
+  readonly trailers: FieldBlock | MakeTrailers | null;
 
   constructor(
     status: number,
     body: Body | PromiseLike<Body>,
     fields: FieldBlock | null,
     length: number,
+    trailers: FieldBlock | MakeTrailers | null,
   ) {
     this.status = status;
     this.body = body;
     this.fields = fields;
     this.length = length;
+    this.trailers = trailers;
   }
 
   /** Known by a symbol: a handler may have loaded another copy of this module. */
@@ -65,14 +84,13 @@ export function hasNoBody(status: number): boolean {
 
 /**
  * An answer with a status (200 to 599), a body as a handler returns it (or a promise of one), and fields, checked here.
- * `length` says how many bytes a streamed body will have: the answer then carries Content-Length; a stream that has
- * more or less fails.
+ * A number instead of the options is their `length`.
  */
 export function reply(
   status: number,
   body: Body | PromiseLike<Body> = null,
   fields?: FieldsInit,
-  length?: number,
+  options: number | ReplyOptions = {},
 ): Reply {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`reply: status ${status} is out of range: use 200 to 599`);
@@ -80,8 +98,17 @@ export function reply(
   if (hasNoBody(status) && body !== null && body !== undefined && body !== "") {
     throw new TypeError(`reply: an answer with status ${status} has no body: leave it out`);
   }
+  const { length, trailers }: ReplyOptions =
+    typeof options === "number" ? { length: options } : options;
   if (length !== undefined && (!Number.isSafeInteger(length) || length < 0)) {
     throw new RangeError(`reply: length ${length} is no number of bytes`);
   }
-  return new Reply(status, body, fields === undefined ? null : makeFields(fields), length ?? -1);
+  const block = fields === undefined ? null : makeFields(fields);
+  if (trailers === undefined && block !== null && block.trailer !== null) {
+    throw new TypeError(
+      "reply: field Trailer announces fields behind the body: give them as { trailers }, or leave it out",
+    );
+  }
+  const made = typeof trailers === "function" ? trailers : makeTrailers(trailers);
+  return new Reply(status, body, block, length ?? -1, made);
 }

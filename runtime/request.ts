@@ -25,6 +25,7 @@ import {
 import { METHODS, type Method } from "./methods.js";
 import { escapedBytes, type Params, readParameters } from "./parameters.js";
 import { RequestFields } from "./request-fields.js";
+import { RequestTrailers } from "./request-trailers.js";
 
 /** What the views of one lane share. */
 export interface RequestContext {
@@ -39,6 +40,7 @@ export class RequestView<Pattern extends string = string> {
   #params: Params<Pattern> | undefined = undefined;
   #query: URLSearchParams | undefined = undefined;
   #headers: RequestFields | undefined = undefined;
+  #trailers: RequestTrailers | undefined = undefined;
   #id: string | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;
   #remote: { address: string; port: number } | null | undefined = undefined;
@@ -127,6 +129,16 @@ export class RequestView<Pattern extends string = string> {
       this.#headers = new RequestFields(this as unknown as RequestView<string>, this.#live());
     }
     return this.#headers;
+  }
+
+  /** Trailer fields of a chunked body: there once it has been read to its end, empty before and without any. */
+  get trailers(): RequestTrailers {
+    if (this.#trailers === undefined) {
+      const exchange = this.#live();
+      const chunked = (exchange.requestFlags() & RequestFlag.chunked) !== 0;
+      this.#trailers = new RequestTrailers(chunked ? exchange.reader() : null);
+    }
+    return this.#trailers;
   }
 
   get httpVersion(): "1.0" | "1.1" {

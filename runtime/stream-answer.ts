@@ -3,7 +3,7 @@
 import type { AsyncResource } from "node:async_hooks";
 import { answerBytes, writeHead } from "./answer.js";
 import type { Exchange } from "./exchange.js";
-import type { FieldBlock } from "./fields.js";
+import { FieldBlock, type FieldsInit, makeTrailers } from "./fields.js";
 import type { Waiter } from "./lane.js";
 import {
   AnswerFlag,
@@ -15,8 +15,9 @@ import {
   SLOT_ANSWER_END_WORD,
   SLOT_ANSWER_LENGTH_DOUBLE,
   SLOT_ANSWER_OFFSET_WORD,
+  SLOT_MINOR_VERSION,
 } from "./layout.generated.js";
-import { hasNoBody, type StreamBody } from "./reply.js";
+import { hasNoBody, isThenable, type MakeTrailers, type StreamBody } from "./reply.js";
 
 // What comes within one turn of the event loop, up to this much, is sent together with the head.
 const COLLECT_BYTES = 8 * 1024;
@@ -54,7 +55,8 @@ export class StreamAnswer implements Waiter {
   readonly #exchange: Exchange;
   readonly #resource: AsyncResource | null;
   readonly #word: number;
-  readonly #fields: FieldBlock | null;
+  #fields: FieldBlock | null;
+  #trailers: FieldBlock | MakeTrailers | null; // null: none, or none that can be sent
   readonly #body: StreamBody | null;
   readonly #length: number; // -1: not known
   #iterator: Source | null = null;
@@ -83,6 +85,7 @@ export class StreamAnswer implements Waiter {
     fields: FieldBlock | null,
     length: number,
     body: StreamBody | null,
+    trailers: FieldBlock | MakeTrailers | null,
   ) {
     this.#exchange = exchange;
     this.#resource = exchange.resource;
@@ -90,6 +93,7 @@ export class StreamAnswer implements Waiter {
     this.#fields = fields;
     this.#length = length;
     this.#body = body;
+    this.#trailers = trailers;
   }
 
   start(): void {
@@ -97,9 +101,11 @@ export class StreamAnswer implements Waiter {
     const isHead = (this.#exchange.requestFlags() & RequestFlag.head) !== 0;
     if (this.#body === null || isHead || hasNoBody(this.#word & 0xffff)) {
       this.#headOnly = this.#complete = true;
+      this.#trailers = null;
       this.#discard();
       return this.#pump();
     }
+    if (this.#trailers !== null) this.#announce(this.#trailers);
     try {
       this.#open(this.#body);
     } catch (error) {
@@ -112,6 +118,17 @@ export class StreamAnswer implements Waiter {
       this.#due = true;
       this.#pump();
     });
+  }
+
+  // Only a chunked body has room for trailers (RFC 9112 §7.1.2).
+  #announce(trailers: FieldBlock | MakeTrailers): void {
+    const { region, base } = this.#exchange;
+    if (this.#length >= 0 || region.bytes[base * 4 + SLOT_MINOR_VERSION] === 0) {
+      this.#trailers = null;
+      return;
+    }
+    const names = typeof trailers === "function" ? "" : trailers.names();
+    this.#fields = (this.#fields ?? new FieldBlock()).announcing(names);
   }
 
   #open(body: StreamBody): void {
@@ -264,7 +281,8 @@ export class StreamAnswer implements Waiter {
 
   // What ended before its head was due needs no chunks.
   #answerWhole(): boolean {
-    if (this.#headOnly || this.#received !== this.#queued) return false;
+    if (this.#headOnly || this.#trailers !== null) return false;
+    if (this.#received !== this.#queued) return false;
     // Every run has a segment: what fits there cannot come back from there as a stream.
     const fieldBytes = this.#fields === null ? 0 : this.#fields.bytes;
     if (HEADROOM_BYTES + this.#queued + fieldBytes > SEGMENT_BYTES) return false;
@@ -355,11 +373,55 @@ export class StreamAnswer implements Waiter {
 
   #end(): void {
     const exchange = this.#exchange;
+    const { lane } = exchange;
+    let at = 0;
+    let length = 0;
+    if (this.#trailers !== null) {
+      if (typeof this.#trailers === "function") return this.#askTrailers(this.#trailers);
+      ({ bytes: length } = this.#trailers);
+      if (lane.crowded && !this.#resuming) return void this.#wait();
+      const bytes = PART_BEFORE + length + PART_AFTER;
+      const start = lane.allocate(bytes, bytes);
+      if (start < 0) return void this.#wait();
+      at = start + PART_BEFORE;
+      this.#trailers.write(lane.region.bytes, at);
+    }
     this.#finish();
     exchange.dropBody();
     if (!exchange.move(SlotState.streaming, SlotState.answered)) return;
-    exchange.lane.push(EntryType.end, exchange.slot, exchange.generation, 0, 0);
+    lane.push(EntryType.end, exchange.slot, exchange.generation, at, length);
     exchange.retire();
+  }
+
+  // The handler's function, once; what it returns may be a promise.
+  #askTrailers(make: MakeTrailers): void {
+    if (this.#pulling) return;
+    const take = (init: FieldsInit | undefined): void => {
+      try {
+        this.#trailers = makeTrailers(init);
+      } catch (error) {
+        return this.#fail(error);
+      }
+      this.#pump();
+    };
+    let made: ReturnType<MakeTrailers>;
+    try {
+      made = this.#call(make);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    if (!isThenable(made)) return take(made);
+    this.#pulling = true;
+    Promise.resolve(made).then(
+      (init) => {
+        this.#pulling = false;
+        if (!this.#over) take(init);
+      },
+      (error: unknown) => {
+        this.#pulling = false;
+        this.#fail(error);
+      },
+    );
   }
 
   #fail(error: unknown): void {

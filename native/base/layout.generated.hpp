@@ -30,19 +30,20 @@ enum class EntryType : std::uint8_t {
     none = 0,
     request = 1,
     body = 2,
-    body_end = 3,
-    writable = 4,
-    abort = 5,
-    answer = 6,
-    part = 7,
-    end = 8,
-    fail = 9,
-    give_back = 10,
-    consumed = 11,
-    body_discard = 12,
-    continue_ = 13,
+    trailers = 3,
+    body_end = 4,
+    writable = 5,
+    abort = 6,
+    answer = 7,
+    part = 8,
+    end = 9,
+    fail = 10,
+    give_back = 11,
+    consumed = 12,
+    body_discard = 13,
+    continue_ = 14,
 };
-inline constexpr unsigned ENTRY_TYPE_COUNT = 14;
+inline constexpr unsigned ENTRY_TYPE_COUNT = 15;
 
 enum class AbortReason : std::uint8_t {
     client_gone = 0,

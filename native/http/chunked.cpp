@@ -40,14 +40,18 @@ enum class ChunkedDecoder::State : std::uint8_t {
 };
 
 ChunkedResult ChunkedDecoder::decode(char* bytes, std::size_t length, const ChunkedLimits& limits,
-                                     std::size_t& data_length, std::size_t& consumed) {
+                                     ChunkedPiece& piece) {
     const char* const end = bytes + length;
     const char* from = bytes;
     char* to = bytes;
+    const std::uint32_t trailer_before = trailer_;
     ChunkedResult result = state_ == State::done ? ChunkedResult::complete : ChunkedResult::more;
     while (result == ChunkedResult::more && from != end) {
         if (state_ != State::data) {
-            result = step(*from++, limits);
+            const char byte = *from++;
+            const std::uint32_t before = trailer_;
+            result = step(byte, limits);
+            if (trailer_ != before) *to++ = byte;
             continue;
         }
         const auto count =
@@ -61,8 +65,9 @@ ChunkedResult ChunkedDecoder::decode(char* bytes, std::size_t length, const Chun
     }
     if (result == ChunkedResult::bad_request) state_ = State::refused;
     if (result == ChunkedResult::too_large) state_ = State::refused_large;
-    data_length = static_cast<std::size_t>(to - bytes);
-    consumed = static_cast<std::size_t>(from - bytes);
+    piece.trailers = trailer_ - trailer_before;
+    piece.data = static_cast<std::size_t>(to - bytes) - piece.trailers;
+    piece.consumed = static_cast<std::size_t>(from - bytes);
     return result;
 }
 
@@ -90,12 +95,12 @@ ChunkedResult ChunkedDecoder::step(char byte, const ChunkedLimits& limits) {
         case State::trailer_name:
         case State::trailer_value:
         case State::trailer_line_feed:
-        case State::last_line_feed:
-            if (++trailer_ > limits.trailer_bytes && state_ != State::last_line_feed &&
-                !(state_ == State::trailer_start && byte == '\r')) {
+            // The last empty line is none of its fields.
+            if ((state_ != State::trailer_start || byte != '\r') && ++trailer_ > limits.trailer_bytes) {
                 return ChunkedResult::too_large;
             }
             return read_trailer(byte);
+        case State::last_line_feed: return read_trailer(byte);
         case State::refused_large: return ChunkedResult::too_large;
         case State::done: return ChunkedResult::complete;
         case State::data:

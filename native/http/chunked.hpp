@@ -20,16 +20,21 @@ enum class ChunkedResult : std::int16_t {
     too_large = 413,
 };
 
+// What one decode() has found: bytes of each, in this order at the front of its input.
+struct ChunkedPiece {
+    std::size_t data;      // of the body
+    std::size_t trailers;  // of trailer field lines, each with its CRLF; without the last empty line
+    std::size_t consumed;  // of the input: less than its length only on `complete` (what follows is the next request)
+                           // and on a refusal
+};
+
 // The state of one body: plain numbers, no heap; a connection keeps it while its body is being received.
 class ChunkedDecoder {
 public:
-    // Decodes bytes[0, length) in place: the body's data is moved together to the front.
-    // data_length: bytes of data now at bytes[0]; consumed: bytes of input used (less than length only
-    // on `complete`: what follows is the next request, and on a refusal). A refusal is final.
-    // Trailer fields are checked (fields that would frame, route or authenticate: 400 where they change framing)
-    // and dropped.
-    ChunkedResult decode(char* bytes, std::size_t length, const ChunkedLimits& limits, std::size_t& data_length,
-                         std::size_t& consumed);
+    // Decodes bytes[0, length) in place: the body's data is moved together to the front, behind it the trailer section.
+    // A refusal is final. Trailer fields are checked byte by byte (RFC 9112 §5), and refused where they speak of
+    // framing; whoever reads them drops what else has no business there (RFC 9110 §6.5.1).
+    ChunkedResult decode(char* bytes, std::size_t length, const ChunkedLimits& limits, ChunkedPiece& piece);
     std::uint64_t total() const { return total_; }  // bytes of data so far
 
 private:
@@ -45,8 +50,8 @@ private:
     std::uint64_t total_ = 0;
     std::uint64_t remaining_ = 0;  // of the current chunk: its size while that is read, then what is left of its data
     std::uint64_t overhead_ = 0;
-    std::uint32_t line_ = 0;  // bytes of the current size line
-    std::uint32_t trailer_ = 0;
+    std::uint32_t line_ = 0;     // bytes of the current size line
+    std::uint32_t trailer_ = 0;  // bytes of trailer field lines
     State state_{};
     std::uint8_t name_at_ = 0;        // in a trailer field's name
     std::uint8_t name_could_be_ = 0;  // bits of the forbidden names that it may still turn out to be

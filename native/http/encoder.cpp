@@ -78,21 +78,6 @@ constexpr std::size_t LENGTHS = 2 * sizeof(std::uint16_t);
 // A field takes as many bytes in the block as on the wire, so that its size is known without walking it.
 static_assert(LENGTHS == std::string_view(": ").size() + LINE_END.size());
 
-char* append_fields(char* to, const char* fields, std::size_t length) {
-    const char* const end = fields + length;
-    while (fields != end) {
-        const std::size_t name = load_length(fields);
-        const std::size_t value = load_length(fields + sizeof(std::uint16_t));
-        fields += LENGTHS;
-        to = append(to, {fields, name});
-        to = append(to, ": ");
-        to = append(to, {fields + name, value});
-        to = append(to, LINE_END);
-        fields += name + value;
-    }
-    return to;
-}
-
 // What goes into a head besides the fields of the handler: the one place that knows the rules.
 struct Plan {
     std::string_view status_line;
@@ -160,6 +145,21 @@ bool fields_valid(const char* fields, std::size_t length, bool own_date) {
     return true;
 }
 
+char* write_fields(const char* fields, std::size_t length, char* to) {
+    const char* const end = fields + length;
+    while (fields != end) {
+        const std::size_t name = load_length(fields);
+        const std::size_t value = load_length(fields + sizeof(std::uint16_t));
+        fields += LENGTHS;
+        to = append(to, {fields, name});
+        to = append(to, ": ");
+        to = append(to, {fields + name, value});
+        to = append(to, LINE_END);
+        fields += name + value;
+    }
+    return to;
+}
+
 std::size_t head_size(const ResponseHead& head) { return Plan(head).size(head.fields_length); }
 
 char* write_head(const ResponseHead& head, const DateLine& date, char* end) {
@@ -175,7 +175,7 @@ char* write_head(const ResponseHead& head, const DateLine& date, char* end) {
     }
     to = append(to, plan.coding);
     to = append(to, plan.connection);
-    to = append_fields(to, head.fields, head.fields_length);
+    to = write_fields(head.fields, head.fields_length, to);
     append(to, LINE_END);
     return begin;
 }

@@ -41,6 +41,10 @@ std::size_t head_size(const ResponseHead& head);
 // free before it. Returns its first byte.
 char* write_head(const ResponseHead& head, const DateLine& date, char* end);
 
+// Writes field lines, each with its CRLF, from a block that fields_valid() has found to be so: as many bytes as it has.
+// Returns the end of what was written. `fields` and `to` do not overlap.
+char* write_fields(const char* fields, std::size_t length, char* to);
+
 // The reason phrase of a status code (RFC 9110 §15), empty for an unknown one.
 const char* reason_phrase(std::uint16_t status);
 

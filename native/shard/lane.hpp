@@ -24,6 +24,9 @@ struct CreditRun {
     std::uint32_t dropped;  // the lane's own hold on segments before this one has been given up
 };
 
+// Memory of a request that the lane has until it pushes `consumed`.
+constexpr bool is_body_part(EntryType type) { return type == EntryType::body || type == EntryType::trailers; }
+
 class LaneEnd {
 public:
     void open(Region& region, std::uint32_t index) {

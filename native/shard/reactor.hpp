@@ -191,7 +191,7 @@ private:
     void body_broke_off(Connection& connection);
     void stop_reading(Connection& connection, Exchange& exchange);
     bool body_room(const Exchange& exchange);
-    void push_body(Exchange& exchange, std::uint32_t offset, std::uint32_t length);
+    void push_body(Exchange& exchange, EntryType type, std::uint32_t offset, std::uint32_t length);
     void push_body_end(Exchange& exchange, bool broken);
     void take_consumed(LaneEnd& lane, const layout::Entry& entry);
     void count_body_part(std::uint32_t offset, std::uint32_t length, std::uint32_t lane, int change);
@@ -253,7 +253,9 @@ private:
     // --- reactor_answers.hpp ---
     void take_answer(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
     void take_part(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
-    void take_end(LaneEnd& lane, Exchange& exchange);
+    bool claim_part(LaneEnd& lane, std::uint32_t offset, std::uint32_t length);
+    void take_end(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
+    void add_last_chunk(Exchange& exchange, std::uint32_t offset);
     void take_fail(LaneEnd& lane, Exchange& exchange);
     void break_off(LaneEnd& lane, Exchange& exchange, bool last);
 

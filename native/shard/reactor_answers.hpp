@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 
 #include "shard/reactor.hpp"
 
@@ -148,16 +149,20 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
     }
 }
 
+// A part lies in the lane's credits, with room for a chunk's size line before it and for its CRLF behind it.
 template <class K>
-void Reactor<K>::take_part(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry) {
-    constexpr std::uint32_t BEFORE = 16;  // room for a chunk's size line, and for the CRLF behind its data
-    const std::uint32_t offset = entry.argument;
-    const std::uint32_t length = entry.argument2;
+bool Reactor<K>::claim_part(LaneEnd& lane, std::uint32_t offset, std::uint32_t length) {
+    constexpr std::uint32_t BEFORE = 16;
     const bool possible =
         length > 0 && length < (1u << 20) && offset >= BEFORE && segments_.inside(offset - BEFORE, length + BEFORE + 2);
-    if (!possible || !claim_range(lane, offset - BEFORE, offset + length + 2)) {
-        return break_lane(lane, "a part outside the memory that it was given");
-    }
+    return possible && claim_range(lane, offset - BEFORE, offset + length + 2);
+}
+
+template <class K>
+void Reactor<K>::take_part(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry) {
+    const std::uint32_t offset = entry.argument;
+    const std::uint32_t length = entry.argument2;
+    if (!claim_part(lane, offset, length)) return break_lane(lane, "a part outside the memory that it was given");
     if (exchange.stage != Stage::lane) return;
     if (!exchange.begun) return break_lane(lane, "a part of an answer that has not begun");
     mark(connections_[exchange.connection]);
@@ -185,12 +190,23 @@ void Reactor<K>::take_part(LaneEnd& lane, Exchange& exchange, const layout::Entr
 }
 
 template <class K>
-void Reactor<K>::take_end(LaneEnd& lane, Exchange& exchange) {
+void Reactor<K>::take_end(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry) {
+    const bool has_trailers = entry.argument2 > 0;
+    if (has_trailers && !claim_part(lane, entry.argument, entry.argument2)) {
+        return break_lane(lane, "trailers outside the memory that it was given");
+    }
     if (exchange.stage != Stage::lane) return given_back(lane, exchange);
     if (!exchange.begun) return break_lane(lane, "the end of an answer that has not begun");
+    if (has_trailers) {
+        // A private copy is checked and used: the lane could change its own meanwhile.
+        fields_.assign(region_.at(entry.argument), entry.argument2);
+        if (!http::fields_valid(fields_.data(), fields_.size(), false)) {
+            return break_lane(lane, "trailers that are not well-formed");
+        }
+    }
     if (exchange.answer_left > 0) return take_fail(lane, exchange);  // shorter than it said
     Connection& connection = connections_[exchange.connection];
-    if (exchange.chunked_out) add_part(exchange, "0\r\n\r\n", 5, Hold{});
+    if (exchange.chunked_out) add_last_chunk(exchange, has_trailers ? entry.argument : layout::NO_OFFSET);
     if (exchange.body_open) {
         exchange.body_discard = true;
         if (exchange.framing == http::Framing::chunked || exchange.body_remaining > DISCARD_MAX)
@@ -201,6 +217,20 @@ void Reactor<K>::take_end(LaneEnd& lane, Exchange& exchange) {
     exchange.lane_holds = false;
     --lane.held;
     mark(connection);
+}
+
+// RFC 9112 §7.1: the last chunk, the trailer fields (those in fields_, written where the lane had them), an empty line.
+template <class K>
+void Reactor<K>::add_last_chunk(Exchange& exchange, std::uint32_t offset) {
+    constexpr std::string_view LAST_CHUNK = "0\r\n\r\n";
+    if (offset == layout::NO_OFFSET) return add_part(exchange, LAST_CHUNK.data(), LAST_CHUNK.size(), Hold{});
+    constexpr std::uint32_t LINE = 3;
+    const std::uint32_t start = offset - LINE;
+    const auto bytes = std::uint32_t(LAST_CHUNK.size() + fields_.size());
+    std::memcpy(region_.at(start), LAST_CHUNK.data(), LINE);
+    std::memcpy(http::write_fields(fields_.data(), fields_.size(), region_.at(offset)), "\r\n", 2);
+    segments_.hold_range(start, bytes);
+    add_part(exchange, region_.at(start), bytes, Hold{start, bytes, HoldKind::segments});
 }
 
 // The reactor cannot go on with an answer. The lane, if it has more to send, learns of it and gives the slot back.

@@ -16,6 +16,7 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
         return false;
     }
     std::size_t data = 0;
+    std::size_t trailers = 0;  // behind the data
     std::size_t used = 0;
     bool done = false;
     if (exchange.framing == http::Framing::length) {
@@ -23,7 +24,11 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
         done = exchange.body_remaining == data;
     } else {
         const http::ChunkedLimits limits{4096, 16384, 65536};
-        const http::ChunkedResult result = exchange.decoder.decode(bytes, length, limits, data, used);
+        http::ChunkedPiece piece{};
+        const http::ChunkedResult result = exchange.decoder.decode(bytes, length, limits, piece);
+        data = piece.data;
+        trailers = piece.trailers;
+        used = piece.consumed;
         if (result == http::ChunkedResult::complete) {
             done = true;
         } else if (result != http::ChunkedResult::more) {
@@ -50,7 +55,10 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
         stop_reading(connection, exchange);
         return false;
     }
-    if (data > 0 && !exchange.body_discard) push_body(exchange, region_.offset_of(bytes), std::uint32_t(data));
+    if (!exchange.body_discard) {
+        push_body(exchange, EntryType::body, region_.offset_of(bytes), std::uint32_t(data));
+        push_body(exchange, EntryType::trailers, region_.offset_of(bytes + data), std::uint32_t(trailers));
+    }
     consumed = std::uint32_t(used);
     exchange.body_received += data;
     // While parts arrive the handler waits for the client, not the client for the handler.
@@ -104,18 +112,19 @@ void Reactor<K>::stop_reading(Connection& connection, Exchange& exchange) {
 }
 
 // False: no further part of this body can go to the lane now; requests, ends and aborts keep their room on the ring.
+// True: two may, one of its data and one of its trailers.
 template <class K>
 bool Reactor<K>::body_room(const Exchange& exchange) {
     if (exchange.body_discard) return true;
     if (body_full(exchange) || exchange.stage == Stage::backlog || exchange.backlogged > 0) return false;
-    return exchange.stage != Stage::lane || lanes_[exchange.lane].request_space() >= 4 * settings_.limits.slots;
+    return exchange.stage != Stage::lane || lanes_[exchange.lane].request_space() > 4 * settings_.limits.slots;
 }
 
-// The caller has made sure of body_room().
+// The caller has made sure of body_room(). `type`: body or trailers; both are given back by `consumed`.
 template <class K>
-void Reactor<K>::push_body(Exchange& exchange, std::uint32_t offset, std::uint32_t length) {
-    if (exchange.stage != Stage::lane) return;
-    lanes_[exchange.lane].push(EntryType::body, index_of(exchange), exchange.generation, offset, length);
+void Reactor<K>::push_body(Exchange& exchange, EntryType type, std::uint32_t offset, std::uint32_t length) {
+    if (length == 0 || exchange.stage != Stage::lane) return;
+    lanes_[exchange.lane].push(type, index_of(exchange), exchange.generation, offset, length);
     segments_.hold_range(offset, length);
     count_body_part(offset, length, exchange.lane, 1);
     exchange.body_held += segments_.spanned(offset, length);

@@ -96,11 +96,11 @@ void Reactor<K>::requeue(LaneEnd& lane) {
             exchange.backlogged = exchange.body_held = 0;
             requeued.push_back(index);
             --lane.held;
-        } else if ((type == EntryType::body || type == EntryType::body_end) && is_requeued(index) &&
+        } else if ((is_body_part(type) || type == EntryType::body_end) && is_requeued(index) &&
                    exchange.generation == next_generation) {
-            if (type == EntryType::body && !has_body_part(lane.index(), entry.argument, entry.argument2)) return;
+            if (is_body_part(type) && !has_body_part(lane.index(), entry.argument, entry.argument2)) return;
             ++exchange.backlogged;
-            if (type == EntryType::body) {
+            if (is_body_part(type)) {
                 count_body_part(entry.argument, entry.argument2, lane.index(), -1);
                 exchange.body_held += segments_.spanned(entry.argument, entry.argument2);
             }
@@ -125,7 +125,7 @@ void Reactor<K>::requeue(LaneEnd& lane) {
         }
         entry.generation = exchange.generation;
         ++exchange.backlogged;
-        if (EntryType(entry.head & 0xff) == EntryType::body) {
+        if (is_body_part(EntryType(entry.head & 0xff))) {
             exchange.body_held += segments_.spanned(entry.argument, entry.argument2);
         }
     }

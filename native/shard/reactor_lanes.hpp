@@ -80,7 +80,7 @@ void Reactor<K>::serve_backlog() {
         Exchange& exchange = exchanges_[index];
         if (exchange.generation != entry.generation ||
             (exchange.stage != Stage::backlog && exchange.stage != Stage::lane)) {
-            if (type == EntryType::body) segments_.drop_range(entry.argument, entry.argument2);
+            if (is_body_part(type)) segments_.drop_range(entry.argument, entry.argument2);
             backlog_.pop_front();
             continue;
         }
@@ -95,7 +95,7 @@ void Reactor<K>::serve_backlog() {
             ++lane->held;
         } else {
             --exchange.backlogged;
-            if (type == EntryType::body) count_body_part(entry.argument, entry.argument2, lane->index(), 1);
+            if (is_body_part(type)) count_body_part(entry.argument, entry.argument2, lane->index(), 1);
         }
         lane->push(type, index, exchange.generation, entry.argument, entry.argument2);
         backlog_.pop_front();
@@ -162,7 +162,7 @@ void Reactor<K>::read_entry(LaneEnd& lane, const layout::Entry& entry) {
     switch (type) {
         case EntryType::answer: return take_answer(lane, exchange, entry);
         case EntryType::part: return take_part(lane, exchange, entry);
-        case EntryType::end: return take_end(lane, exchange);
+        case EntryType::end: return take_end(lane, exchange, entry);
         case EntryType::fail: return take_fail(lane, exchange);
         case EntryType::give_back: return given_back(lane, exchange);
         case EntryType::body_discard: exchange.body_discard = true; break;

@@ -170,12 +170,24 @@ export class Wire {
       const size = Number.parseInt(line, 16);
       if (!/^[0-9a-f]+\r\n$/i.test(line))
         throw new Error(`not a chunk size: ${JSON.stringify(line)}`);
+      if (size === 0) {
+        // Trailer fields, if there are any, and the empty line.
+        let end = "";
+        while (!end.endsWith("\r\n\r\n") && end !== "\r\n") {
+          if (!(await this.#until(() => this.#received.includes("\r\n")))) {
+            return { text, complete: false, raw };
+          }
+          const field = this.#take(this.#received.indexOf("\r\n") + 2);
+          end += field;
+          raw += field;
+        }
+        return { text, complete: true, raw };
+      }
       if (!(await this.#until(() => this.#received.length >= size + 2))) break;
       const chunk = this.#take(size + 2);
       raw += chunk;
       if (!chunk.endsWith("\r\n")) throw new Error("no CRLF after a chunk");
       text += chunk.slice(0, -2);
-      if (size === 0) return { text, complete: true, raw };
     }
     return { text, complete: false, raw };
   }

@@ -16,14 +16,17 @@ using http::ChunkedResult;
 struct Decoded {
     ChunkedResult result;
     std::string data;
+    std::string trailers;
     std::size_t consumed = 0;
 };
 
 Decoded decode(ChunkedDecoder& decoder, std::string bytes, const ChunkedLimits& limits = {256, 1024, 1024}) {
     Decoded decoded{};
-    std::size_t data = 0;
-    decoded.result = decoder.decode(bytes.data(), bytes.size(), limits, data, decoded.consumed);
-    decoded.data = bytes.substr(0, data);
+    http::ChunkedPiece piece{};
+    decoded.result = decoder.decode(bytes.data(), bytes.size(), limits, piece);
+    decoded.consumed = piece.consumed;
+    decoded.data = bytes.substr(0, piece.data);
+    decoded.trailers = bytes.substr(piece.data, piece.trailers);
     return decoded;
 }
 
@@ -32,12 +35,50 @@ Decoded decode(ChunkedDecoder& decoder, std::string bytes, const ChunkedLimits& 
 TEST("http chunked: data is moved to the front, the next request is left alone") {
     ChunkedDecoder decoder;
     std::string bytes = "3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\nGET /";
-    std::size_t data = 0;
-    std::size_t consumed = 0;
-    CHECK_EQ(decoder.decode(bytes.data(), bytes.size(), {256, 1024, 1024}, data, consumed), ChunkedResult::complete);
-    CHECK_EQ(bytes.substr(0, data), "abcde");
-    CHECK_EQ(bytes.substr(consumed), "GET /");
+    http::ChunkedPiece piece{};
+    CHECK_EQ(decoder.decode(bytes.data(), bytes.size(), {256, 1024, 1024}, piece), ChunkedResult::complete);
+    CHECK_EQ(bytes.substr(0, piece.data), "abcde");
+    CHECK_EQ(piece.trailers, 0);
+    CHECK_EQ(bytes.substr(piece.consumed), "GET /");
     CHECK_EQ(decoder.total(), 5);
+}
+
+TEST("http chunked: trailer field lines come behind the data, whatever the cuts") {
+    const std::string fields = "A: b\r\nContent-Digest: sha-256=:x:\r\nEmpty:\r\n";
+    const std::string body = "3\r\nabc\r\n0;x\r\n" + fields + "\r\n";
+    const std::string bytes = body + "GET / HTTP/1.1\r\n";
+    for (std::size_t first = 0; first <= body.size(); ++first) {
+        for (std::size_t second = first; second <= body.size(); ++second) {
+            ChunkedDecoder decoder;
+            std::string data;
+            std::string trailers;
+            ChunkedResult result = ChunkedResult::more;
+            std::size_t consumed = 0;
+            for (const std::string& piece :
+                 {bytes.substr(0, first), bytes.substr(first, second - first), bytes.substr(second)}) {
+                const Decoded decoded = decode(decoder, piece);
+                result = decoded.result;
+                data += decoded.data;
+                trailers += decoded.trailers;
+                consumed += decoded.consumed;
+            }
+            REQUIRE_EQ(result, ChunkedResult::complete);
+            REQUIRE_EQ(data, "abc");
+            REQUIRE_EQ(trailers, fields);
+            REQUIRE_EQ(consumed, body.size());
+        }
+    }
+}
+
+TEST("http chunked: no byte of what is refused, and of the last empty line, is a trailer's") {
+    for (const char* const bytes : {"0\r\n\r\n", "0\r\n\r", "1\r\nz\r\n0\r\n\r\n"}) {
+        ChunkedDecoder decoder;
+        CHECK_EQ(decode(decoder, bytes).trailers, "");
+    }
+    for (const char* const bytes : {"0\r\nA: b\r\n\r", "0\r\nA: b\r\n", "0\r\nA: b\r\n\r\nB: c\r\n"}) {
+        ChunkedDecoder decoder;
+        CHECK_EQ(decode(decoder, bytes).trailers, "A: b\r\n");
+    }
 }
 
 TEST("http chunked: a finished body takes no more, a refused one stays refused") {

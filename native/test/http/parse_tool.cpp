@@ -71,8 +71,10 @@ std::string json_connection(std::string bytes) {
             if (data < head.content_length) end = "partial";
         } else if (head.framing == http::Framing::chunked) {
             http::ChunkedDecoder decoder;
-            const auto decoded =
-                decoder.decode(bytes.data() + at, bytes.size() - at, {16384, 16384, 16384}, data, consumed);
+            http::ChunkedPiece piece{};
+            const auto decoded = decoder.decode(bytes.data() + at, bytes.size() - at, {16384, 16384, 16384}, piece);
+            data = piece.data;
+            consumed = piece.consumed;
             if (decoded == http::ChunkedResult::more)
                 end = "partial";
             else if (decoded != http::ChunkedResult::complete)

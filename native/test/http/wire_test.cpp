@@ -33,12 +33,14 @@ constexpr http::ChunkedLimits CHUNKED_LIMITS{256, 1024, 4096};
 struct Body {
     std::string result = "complete";
     std::string data;
+    std::string trailers;
     std::string rest;
     friend bool operator==(const Body&, const Body&) = default;
 };
 
 std::ostream& operator<<(std::ostream& out, const Body& body) {
-    return out << body.result << " data " << escaped(body.data) << " rest " << escaped(body.rest);
+    return out << body.result << " data " << escaped(body.data) << " trailers " << escaped(body.trailers) << " rest "
+               << escaped(body.rest);
 }
 
 // Decodes in pieces of `piece` bytes, the first one `first` bytes long.
@@ -50,14 +52,14 @@ Body decode_chunked(const std::string& bytes, std::size_t first, std::size_t pie
     std::size_t count = std::min(first, bytes.size());
     while (true) {
         char* const placed = memory.place(std::string_view(bytes).substr(at, count));
-        std::size_t data = 0;
-        std::size_t consumed = 0;
-        const http::ChunkedResult result = decoder.decode(placed, count, CHUNKED_LIMITS, data, consumed);
-        body.data.append(placed, data);
-        at += consumed;
+        http::ChunkedPiece part{};
+        const http::ChunkedResult result = decoder.decode(placed, count, CHUNKED_LIMITS, part);
+        body.data.append(placed, part.data);
+        body.trailers.append(placed + part.data, part.trailers);
+        at += part.consumed;
         body.result = result_text(result);
         if (result != http::ChunkedResult::more || at == bytes.size()) break;
-        if (consumed != count) return {"input left over", {}, {}};
+        if (part.consumed != count) return {"input left over", {}, {}, {}};
         count = std::min(piece, bytes.size() - at);
     }
     if (body.result == "complete") body.rest = bytes.substr(at);
@@ -66,10 +68,10 @@ Body decode_chunked(const std::string& bytes, std::size_t first, std::size_t pie
 
 Body body_of(const WireCase& wire, const http::Head& head) {
     const std::string after = wire.bytes.substr(head.length);
-    if (head.framing == Framing::none) return {"complete", "", after};
+    if (head.framing == Framing::none) return {"complete", "", "", after};
     if (head.framing == Framing::length) {
         const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(head.content_length, after.size()));
-        return {length < head.content_length ? "more" : "complete", after.substr(0, length), after.substr(length)};
+        return {length < head.content_length ? "more" : "complete", after.substr(0, length), "", after.substr(length)};
     }
     return decode_chunked(after, after.size(), 1);
 }
@@ -105,6 +107,7 @@ std::vector<std::string> describe(const WireCase& wire, const http::Head& head, 
     const Body body = body_of(wire, head);
     add("body", escaped(body.data));
     add("body-result", body.result);
+    add("trailers", escaped(body.trailers));
     add("rest", escaped(body.rest));
     return lines;
 }

@@ -14,6 +14,7 @@ struct Answer {
     unsigned status = 0;
     std::string head;
     std::string body;
+    std::string trailers;  // field lines, each with its CRLF
     bool close = false;
 
     bool has(std::string_view line) const { return head.find(std::string(line) + "\r\n") != std::string::npos; }
@@ -64,13 +65,20 @@ private:
                 buffer_.erase(0, left_ + 2);
                 state_ = State::chunk_size;
                 return true;
-            case State::trailer:
-                if (buffer_.size() < 2) return false;
-                if (buffer_.compare(0, 2, "\r\n") != 0) malformed = true;
-                buffer_.erase(0, 2);
-                return finish();
+            case State::trailer: return read_trailer();
             default: return false;
         }
+    }
+
+    bool read_trailer() {
+        const std::size_t end = buffer_.find("\r\n");
+        if (end == std::string::npos) return false;
+        const std::string line = buffer_.substr(0, end + 2);
+        buffer_.erase(0, end + 2);
+        if (end == 0) return finish();
+        if (line.find(": ") == std::string::npos) malformed = true;
+        current_.trailers += line;
+        return true;
     }
 
     bool read_chunk_size() {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "shard/lane.hpp"
 #include "shard/region.hpp"
 #include "test/shard/scripted_lane.hpp"
 #include "test/shard/simulated_client.hpp"
@@ -60,7 +61,7 @@ private:
             const std::uint32_t at = requests_ + ring(seen_) * ENTRY;
             const std::uint32_t head = read(at);
             const std::uint32_t slot = head >> 8;
-            if (EntryType(head & 0xff) == EntryType::body) {
+            if (shard::is_body_part(EntryType(head & 0xff))) {
                 bodies_.push_back({slot, read(at + 4), read(at + 8), read(at + 12)});
                 if (bodies_.size() > 64) bodies_.erase(bodies_.begin());
             }
@@ -161,7 +162,11 @@ private:
             case 8: return part(mine);
             case 9: return finish(mine);
             case 10: return consume();
-            case 11: return push(EntryType(6 + dice_.below(8)), mine.slot, mine.generation, offset(), length());
+            case 11: {
+                const std::uint32_t first = std::uint32_t(EntryType::answer);
+                const std::uint32_t types = std::uint32_t(EntryType::continue_) - first + 1;
+                return push(EntryType(first + dice_.below(types)), mine.slot, mine.generation, offset(), length());
+            }
             case 12: return set_state(mine, SlotState(dice_.below(7)));
             case 13: return dice_.chance(80) ? pop() : forge_request(mine);
             case 14: return dice_.chance(70) ? answer(mine) : spoil_count();
@@ -232,7 +237,24 @@ private:
     void finish(const Held& mine) {
         if (dice_.chance(80)) set_state(mine, SlotState::answered);
         const EntryType ends[] = {EntryType::end, EntryType::end, EntryType::fail, EntryType::give_back};
+        if (dice_.chance(30)) return end_with_trailers(mine);
         push(ends[dice_.below(4)], mine.slot, mine.generation);
+    }
+    // What lies in its credits, as trailers; fields or nearly, where it may write.
+    void end_with_trailers(const Held& mine) {
+        std::uint32_t begin = cursor_;
+        std::uint32_t bytes = wild_ ? 0 : dice_.below(30);
+        for (std::uint32_t n = wild_ ? dice_.below(3) : 0; n > 0; --n) {
+            const std::uint32_t value = dice_.below(40);
+            const std::uint64_t at = std::uint64_t{begin} + 16 + bytes;
+            write(at, 1 | (dice_.chance(95) ? value : any()) << 16);
+            for (std::uint32_t i = 0; i <= value; ++i) write(at + 4 + i, dice_.chance(99) ? 'x' : any(), 1);
+            bytes += 5 + value;
+        }
+        if (dice_.below(8) == 0) begin = offset();
+        if (dice_.below(8) == 0) bytes = length();
+        push(EntryType::end, mine.slot, mine.generation, begin + 16, bytes);
+        if (begin == cursor_ && bytes < end_ - cursor_) cursor_ += bytes + 18;
     }
     void consume() {
         if (bodies_.empty()) return push(EntryType::consumed, slot(), any(), offset(), length());

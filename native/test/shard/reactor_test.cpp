@@ -338,6 +338,7 @@ REACTOR_TEST(BrokenEntries, "reactor: entries that cannot be break their lane, a
     for (const std::uint32_t offset : {0u, 255u, 256u, 4096u, 0x10000u, 0x7fffffffu, 0xfffffffeu, 0xfffff000u}) {
         breaks<K>("an answer from anywhere", entry(EntryType::answer, offset, 100));
         breaks<K>("a part from anywhere", entry(EntryType::part, offset, 100));
+        breaks<K>("trailers from anywhere", entry(EntryType::end, offset, 100));
         breaks<K>("a body part that it never had", entry(EntryType::consumed, offset, 100));
     }
     breaks<K>("an answer without memory that has a body", entry(EntryType::answer, layout::NO_OFFSET, 5));
@@ -412,6 +413,28 @@ REACTOR_TEST(BrokenAnswers, "reactor: answer fields that cannot be break their l
             const std::uint32_t begin = rig.worker.take(100);
             rig.worker.push(EntryType::part, at.slot, at.generation, begin + 16, 50);
             rig.worker.push(EntryType::part, at.slot, at.generation, begin + 16, 50);
+        },
+        0);
+    for (const std::string& bytes :
+         {encoded_field("X", "a\r\nB: c"), encoded_field("X", std::string(1, '\0')), encoded_field("X Y", "a"),
+          encoded_field("", "a"), encoded_field("Content-Length", "0"), encoded_field("Transfer-Encoding", "chunked"),
+          encoded_field("A", "b") + "\x05", std::string("\x01\0\xff\xffX", 5), std::string("x")}) {
+        breaks<K>(
+            "trailers that are not well-formed",
+            [=](Rig& rig, Started at) {
+                rig.worker.answer(at.slot, at.generation, {.body = "x", .flags = 0}, true);
+                rig.worker.end_with_trailers(at.slot, at.generation, bytes);
+            },
+            0);
+    }
+    breaks<K>(
+        "trailers where a part was",
+        [](Rig& rig, Started at) {
+            rig.worker.answer(at.slot, at.generation, {.body = "x", .flags = 0}, true);
+            const std::uint32_t begin = rig.worker.take(100);
+            rig.worker.push(EntryType::part, at.slot, at.generation, begin + 16, 50);
+            rig.worker.finish(at.slot, at.generation);
+            rig.worker.push(EntryType::end, at.slot, at.generation, begin + 16, 50);
         },
         0);
     breaks<K>("a part before the answer", [](Rig& rig, Started at) {

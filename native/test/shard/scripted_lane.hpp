@@ -158,6 +158,19 @@ public:
         return Outcome::done;
     }
 
+    // Ends a streamed answer with trailers, encoded as answer fields are.
+    Outcome end_with_trailers(std::uint32_t index, std::uint32_t generation, std::string_view fields) {
+        const std::uint32_t begin = take(std::uint32_t(fields.size()) + 18);
+        if (begin == layout::NO_OFFSET) return Outcome::starved;
+        std::memcpy(at(begin + 16), fields.data(), fields.size());
+        if (!finish(index, generation)) {
+            give_back(index, generation);
+            return Outcome::abandoned;
+        }
+        push(EntryType::end, index, generation, begin + 16, std::uint32_t(fields.size()));
+        return Outcome::done;
+    }
+
     // Ends a streamed answer, whole (`end`) or not (`fail`).
     Outcome end(std::uint32_t index, std::uint32_t generation, EntryType type = EntryType::end) {
         if (finish(index, generation)) {

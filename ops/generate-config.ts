@@ -1,41 +1,20 @@
 // Writes what follows from the configuration's schema: the validator, the reference page, the schema for editors.
 // --check: writes nothing, fails if the files on disk are not what would be written.
-import { readFileSync, writeFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import standalone from "ajv/dist/standalone/index.js";
 import { schema } from "../daemon/config/schema.js";
 import { renderReference } from "./config-reference.js";
+import { writeGenerated } from "./generated.js";
 
 const SOURCE = "daemon/config/schema.ts";
 
 const VALIDATOR_TYPE = `{ (data: unknown): boolean; errors?: import("./validate.js").Mismatch[] | null }`;
 
-const outputs: [path: string, text: string][] = [
+writeGenerated(SOURCE, [
   ["daemon/config/validate.generated.ts", renderValidator()],
   ["daemon/CONFIGURATION.md", renderReference(schema)],
   ["daemon/pinion.schema.json", renderEditorSchema()],
-];
-
-const drifted = outputs.filter(([path, text]) => current(path) !== text);
-if (process.argv.includes("--check")) {
-  for (const [path] of drifted)
-    console.error(`${path}: not what ${SOURCE} says; run: npm run generate`);
-  process.exitCode = drifted.length === 0 ? 0 : 1;
-} else {
-  // Only what changed is written, so that a build after it stays a build of nothing.
-  for (const [path, text] of drifted) {
-    writeFileSync(path, text);
-    console.log(`wrote ${path}`);
-  }
-}
-
-function current(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
+]);
 
 // Compiled beforehand: compiling when the daemon starts takes 75 ms, checking takes none worth naming.
 function renderValidator(): string {

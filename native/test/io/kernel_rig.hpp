@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/assert.hpp"
 #include "io/kernel.hpp"
 #include "test/check.hpp"
 
@@ -111,7 +112,7 @@ public:
         opened.connections = options.connections;
         opened.queue_depth = options.depth;
         failure = kernel.open(opened);
-        listen_();
+        open_listener();
     }
     Rig(const Rig&) = delete;
     Rig& operator=(const Rig&) = delete;
@@ -124,7 +125,7 @@ public:
 
     Client connect() const {
         Client client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        ::connect(client.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+        (void)::connect(client.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
         const timeval patience{2, 0};
         setsockopt(client.fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         const int on = 1;
@@ -208,11 +209,11 @@ public:
     std::vector<int> sockets;
 
 private:
-    void listen_() {
+    void open_listener() {
         listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+        PINION_ASSERT(bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
         ::listen(listener, 511);
         socklen_t length = sizeof address;
         getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);

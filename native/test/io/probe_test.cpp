@@ -48,7 +48,7 @@ TEST("io: probe: without descriptors it says so, and leaks none") {
     getrlimit(RLIMIT_NOFILE, &limit);
     for (int spare = 0; spare < 8; ++spare) {
         rlimit tight = limit;
-        tight.rlim_cur = rlim_t(before + spare);
+        tight.rlim_cur = rlim_t(before) + rlim_t(spare);
         setrlimit(RLIMIT_NOFILE, &tight);
         const io::ProbeReport report = io::probe();
         setrlimit(RLIMIT_NOFILE, &limit);

@@ -11,7 +11,6 @@ namespace pinion::test {
 namespace {
 
 using io::Completion;
-using io::NO_SEGMENT;
 using io::Operation;
 using io::SimulatedKernel;
 using io::Token;

@@ -8,7 +8,6 @@ namespace pinion::test {
 namespace {
 
 using shard::LaneEnd;
-using shard::LaneState;
 
 struct Ends {
     explicit Ends(std::uint32_t slots = 2) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/assert.hpp"
 #include "shard/reactor.hpp"
 #include "test/check.hpp"
 #include "test/io/kernel_rig.hpp"
@@ -63,7 +64,7 @@ inline int listen_on_loopback(sockaddr_in& address) {
     address = {};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    PINION_ASSERT(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
     ::listen(fd, 511);
     socklen_t length = sizeof address;
     getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
@@ -76,7 +77,7 @@ public:
     explicit Peer(const sockaddr_in& address, int receive_buffer = 0) {
         fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (receive_buffer > 0) setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-        ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+        (void)::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
         fcntl(fd_, F_SETFL, O_NONBLOCK);
         const int on = 1;
         setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

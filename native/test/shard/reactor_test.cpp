@@ -365,7 +365,7 @@ REACTOR_TEST(BrokenAnswers, "reactor: answer fields that cannot be break their l
             rig.worker.push(EntryType::answer, at.slot, at.generation, body, length);
         };
     };
-    const auto fields = [&](std::string bytes) {
+    const auto fields = [&](const std::string& bytes) {
         return spoilt([=](Rig& rig, layout::Slot& slot, std::uint32_t, std::uint32_t) {
             std::memcpy(rig.worker.at(slot.answer_fields_offset), bytes.data(), bytes.size());
             slot.answer_fields_length = std::uint32_t(bytes.size());

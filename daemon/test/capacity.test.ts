@@ -1,4 +1,5 @@
 // Many connections, tiny memory: the bounds hold, and what is within them is served.
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import test from "ava";
@@ -16,7 +17,7 @@ async function openMany(port: number, count: number): Promise<Socket[]> {
     const opened = Array.from({ length: Math.min(batch, count - start) }, (_, i) => {
       const localAddress = `127.0.0.${2 + ((start + i) % 8)}`;
       return new Promise<Socket>((done, failed) => {
-        const socket = connect({ port, host: "127.0.0.1", localAddress });
+        const socket = connect({ port, host: "127.0.0.1", localAddress, noDelay: true });
         socket.once("error", failed);
         socket.once("connect", () => done(socket));
       });
@@ -79,6 +80,46 @@ test.serial(
     for (const socket of sockets) socket.destroy();
   },
 );
+
+test.serial("long heads, byte by byte and in small pieces, are read whole", async (t) => {
+  const daemon = await startDaemon(t, {
+    config: `routes: [{ path: /sum, handler: ./sum.ts }, { path: /hello, handler: ./hello.ts }]\nlimits: { connections: 1000, arena: 4MiB, slots: 256 }\n`,
+    files: {
+      ...HELLO,
+      "sum.ts": `import { createHash } from "node:crypto";
+        export default (request) => createHash("sha1").update(request.headers.get("x-long")).digest("hex");`,
+    },
+  });
+  const sockets = await openMany(daemon.port, 500);
+  const heads = sockets.map((_, i) => {
+    const value = Array.from({ length: 500 }, (_, n) => (i * 1000 + n * n).toString(36)).join("");
+    const start = "GET /sum HTTP/1.1\r\nHost: test\r\nX-Long: ";
+    return start + value.slice(0, 2048 - start.length - 4) + "\r\n\r\n";
+  });
+  const answers = sockets.map(
+    (socket) =>
+      new Promise<string>((done) => {
+        let text = "";
+        socket.on("data", (chunk: Buffer) => {
+          text += chunk.toString();
+          if (/\r\n\r\n[0-9a-f]{40}$/.test(text) || text.includes("close")) done(text);
+        });
+        socket.on("close", () => done(`closed: ${text}`));
+      }),
+  );
+  for (let at = 0; at < 2048; at += at < 100 ? 1 : 64) {
+    const end = at < 100 ? at + 1 : at + 64;
+    for (const [i, socket] of sockets.entries()) socket.write(heads[i]?.slice(at, end) ?? "");
+    // Who sends a whole head is served meanwhile; and so every piece arrives on its own.
+    if (end < 2048) t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
+  }
+  for (const [i, text] of (await Promise.all(answers)).entries()) {
+    const value = heads[i]?.slice(heads[i].indexOf("X-Long: ") + 8, -4) ?? "";
+    const expected = createHash("sha1").update(value).digest("hex");
+    if (!text.startsWith("HTTP/1.1 200 OK") || !text.endsWith(expected)) t.fail(`${i}: ${text}`);
+  }
+  for (const socket of sockets) socket.destroy();
+});
 
 test.serial("a tiny arena serves everybody, who is refused for memory the next time", async (t) => {
   const daemon = await startDaemon(t, {

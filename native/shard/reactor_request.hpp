@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/character_classes.hpp"
 #include "shard/reactor.hpp"
 
 namespace pinion::shard {
@@ -175,6 +176,16 @@ void Reactor<K>::answer_without_route(Exchange& exchange, const http::Match& mat
     answer_natively(exchange, 405, fields, "405 Method Not Allowed\n");
 }
 
+// What Host says beside an absolute-form target is ignored: handlers see the target's authority (RFC 9112 §3.2.2).
+inline void take_host_of_target(layout::Slot& slot, const http::Head& head, const char* base) {
+    for (unsigned i = 0; i < head.field_count; ++i) {
+        layout::FieldLine& field = slot.fields[i];
+        if (!http::equals_ignoring_case(base + field.name_offset, field.name_length, "host")) continue;
+        field.value_offset = head.host.offset;
+        field.value_length = head.host.length;
+    }
+}
+
 template <class K>
 void Reactor<K>::fill_slot(std::uint32_t index, const http::Head& head, const char* base, const http::Match& match) {
     const Exchange& exchange = exchanges_[index];
@@ -200,6 +211,7 @@ void Reactor<K>::fill_slot(std::uint32_t index, const http::Head& head, const ch
     slot.query_offset = head.query.offset;
     slot.query_length = head.query.length;
     slot.field_count = head.field_count;
+    if (head.absolute_form) take_host_of_target(slot, head, base);
     slot.parameter_count = match.parameter_count;
     slot.content_length = head.framing == http::Framing::chunked ? -1.0 : double(head.content_length);
     if (head.framing == http::Framing::none) slot.content_length = 0;

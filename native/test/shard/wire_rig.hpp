@@ -2,6 +2,8 @@
 // the pure parser and decoder, which native/test/http/wire_test.cpp holds to the cases' result blocks.
 #pragma once
 
+#include <strings.h>
+
 #include <map>
 #include <string>
 #include <utility>
@@ -58,6 +60,13 @@ inline std::vector<Wanted> wanted_answers(const WireCase& wire) {
         if (result != http::HeadResult::complete) {
             wanted.push_back({.status = unsigned(result), .close = true});
             return wanted;
+        }
+        // RFC 9112 §3.2.2: the authority of an absolute-form target stands for what Host says.
+        for (unsigned i = 0; head.absolute_form && i < head.field_count; ++i) {
+            const std::string name = rest.substr(fields[i].name_offset, fields[i].name_length);
+            if (name.size() != 4 || strncasecmp(name.data(), "host", 4) != 0) continue;
+            fields[i].value_offset = head.host.offset;
+            fields[i].value_length = head.host.length;
         }
         std::string body = rest.substr(head.length);
         std::size_t data = 0;

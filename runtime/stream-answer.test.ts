@@ -77,18 +77,22 @@ test("at most the window is unsent; what left makes room", async (t) => {
     reactor.turn();
     return reactor.answer(slot).parts.reduce((sum, part) => sum + part.length, 0);
   };
-  for (let i = 0; i < 50; i++) {
-    reactor.turn();
-    await immediate();
+  const settled = async (): Promise<number> => {
+    for (let i = 0; i < 50; i++) {
+      reactor.turn();
+      await immediate();
+    }
+    return pushed();
+  };
+  // 8 KiB at first, twice as much whenever that has left, up to the window.
+  let left = 0;
+  for (let unsent = 8192; unsent < WINDOW_BYTES; unsent *= 2) {
+    t.is(await settled(), left + unsent);
+    reactor.writable(slot, unsent);
+    left += unsent;
   }
-  t.is(pushed(), WINDOW_BYTES);
-  t.true(pulled <= WINDOW_BYTES / 10_000 + 2);
-  reactor.writable(slot, 30_000);
-  for (let i = 0; i < 50; i++) {
-    reactor.turn();
-    await immediate();
-  }
-  t.is(pushed(), WINDOW_BYTES + 30_000);
+  t.is(await settled(), left + WINDOW_BYTES);
+  t.true(pulled <= (left + WINDOW_BYTES) / 10_000 + 2);
   reactor.writable(slot, WINDOW_BYTES);
   await reactor.run();
   t.is(pushed(), 400_000);

@@ -66,13 +66,19 @@ test("while no worker lives the stand-in has the normal priority, also under a f
       wire.close();
     }),
   );
-  const goesOn = async (): Promise<void> => {
-    for (const from = answered; answered < from + 100;) await sleep(1);
+  flood.catch(() => {}); // awaited at the end
+  const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
+    for (let i = 0; i < 20_000; i++, await sleep(1)) if (await holds()) return;
+    throw new Error(`it does not come about:\n${daemon.output()}`);
+  };
+  const goesOn = (): Promise<void> => {
+    const from = answered;
+    return until(() => answered >= from + 100);
   };
 
   const raises = mayRaise();
   const held = fetchRaw(daemon.port, get("/hold"));
-  while (!existsSync(path("begun"))) await sleep(5);
+  await until(() => existsSync(path("begun")));
   await writeFile(path("load"), "");
   if (raises) {
     // The worker is overdue: the priority is raised, within its budget.
@@ -84,7 +90,7 @@ test("while no worker lives the stand-in has the normal priority, also under a f
 
   await writeFile(path("end"), "");
   t.is((await held).status, 502);
-  while ((await fetchRaw(daemon.port, get("/-/ready"))).status !== 503) await sleep(1);
+  await until(async () => (await fetchRaw(daemon.port, get("/-/ready"))).status === 503);
   await goesOn();
   for (let i = 0; i < 50; i++) {
     await goesOn();

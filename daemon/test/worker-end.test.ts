@@ -76,6 +76,7 @@ class Watch {
       }),
       this.#ask(port, "/-/ready", (status, body) => this.ready.add(`${status} ${body.trim()}`)),
     ]);
+    this.#done.catch((error: unknown) => this.wrong.push(String(error)));
   }
   async #ask(port: number, target: string, take: (status: number, body: string) => void) {
     const wire = await Wire.connect(port);
@@ -120,11 +121,12 @@ function load(port: number, clients: number) {
       wire.close();
     }),
   );
+  done.catch(() => {}); // stop() says it
   return {
     statuses,
     async goesOn(): Promise<void> {
       const from = statuses.get(200) ?? 0;
-      while ((statuses.get(200) ?? 0) < from + 50) await sleep(5);
+      for (let i = 0; i < 4000 && (statuses.get(200) ?? 0) < from + 50; i++) await sleep(5);
     },
     async stop(): Promise<void> {
       running = false;

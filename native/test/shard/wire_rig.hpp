@@ -74,8 +74,11 @@ inline std::vector<Wanted> wanted_answers(const WireCase& wire) {
         auto decoded = http::ChunkedResult::complete;
         if (head.framing == http::Framing::chunked) {
             http::ChunkedDecoder decoder;
+            http::ChunkedPiece piece{};
             decoded = body.empty() ? http::ChunkedResult::more
-                                   : decoder.decode(body.data(), body.size(), {4096, 16384, 65536}, data, used);
+                                   : decoder.decode(body.data(), body.size(), {4096, 16384, 65536}, piece);
+            data = piece.data;
+            used = piece.consumed;
         } else if (head.framing == http::Framing::length) {
             data = used = std::size_t(std::min<std::uint64_t>(head.content_length, body.size()));
             if (data < head.content_length) decoded = http::ChunkedResult::more;

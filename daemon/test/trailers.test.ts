@@ -25,9 +25,7 @@ const FILES = {
       header: request.headers.get("a") };
   };`,
   "ignore.ts": `export default () => "ignored";`,
-  "digest.ts": `import { createHash } from "node:crypto";
-  import { setTimeout } from "node:timers/promises";
-  import { reply } from "pinion";
+  "digest.ts": `import { reply } from "pinion"; import { createHash } from "node:crypto";
   export default (request) => {
     const hash = createHash("sha256");
     const parts = Number(request.query.get("parts"));
@@ -36,7 +34,7 @@ const FILES = {
         const part = Buffer.alloc(30_000, i);
         hash.update(part);
         yield part;
-        if (i % 4 === 0) await setTimeout(1);
+        if (i % 4 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
       }
     }
     return reply(200, body(), { Trailer: "Content-Digest, Server-Timing" }, {

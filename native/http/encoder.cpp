@@ -64,8 +64,7 @@ void write_digits(char* end, std::size_t count, std::uint64_t number) {
 }
 
 char* append(char* to, std::string_view text) {
-    std::memcpy(to, text.data(), text.size());
-    return to + text.size();
+    return to + text.copy(to, text.size());  // which may be of no bytes at no address
 }
 
 std::uint16_t load_length(const char* from) {

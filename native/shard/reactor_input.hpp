@@ -182,7 +182,10 @@ bool Reactor<K>::take_up_head(Connection& connection, SegmentRecord& piece) {
     http::Head head;
     const http::HeadResult result =
         http::parse_head(block, connection.head_length, 0, head_limits(), head, region_.slot(index).fields);
-    PINION_ASSERT(result == http::HeadResult::complete);
+    if (result != http::HeadResult::complete) {  // the lane has written where it has no business
+        refuse(connection, 400);
+        return false;
+    }
     if (const Wait what = slot_for(connection, head, block, index, std::uint32_t(piece.end - piece.begin));
         what != Wait::nothing) {
         wait_for_slot(connection, what);

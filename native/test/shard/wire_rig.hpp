@@ -136,8 +136,8 @@ private:
                     complete(slot, entry.generation, lane_.inline_body(slot));
                 }
                 return;
-            case EntryType::body:
-                bodies_[slot].append(lane_.at(entry.argument), entry.argument2);
+            case EntryType::body: bodies_[slot].append(lane_.at(entry.argument), entry.argument2); [[fallthrough]];
+            case EntryType::trailers:
                 return lane_.push(EntryType::consumed, slot, entry.generation, entry.argument, entry.argument2);
             case EntryType::body_end:
                 if (entry.argument == 0) complete(slot, entry.generation, bodies_[slot]);

@@ -42,7 +42,7 @@ void Reactor<K>::settle(Connection& connection) {
     if (connection.state == ConnectionState::open || connection.state == ConnectionState::finishing) {
         send_output(connection);
         if (connection.output_first == NONE && !connection.send_armed) {
-            const bool quiet = connection.first == NONE && connection.input_bytes == 0;
+            const bool quiet = connection.first == NONE && !connection.has_input();
             if (connection.close_after) {
                 linger(connection);
             } else if (connection.first == NONE &&

@@ -194,17 +194,16 @@ void Reactor<K>::given_back(LaneEnd& lane, Exchange& exchange) {
 // Checks that [begin, end) is memory that the lane may hand out now, and moves its credit cursor over it.
 template <class K>
 bool Reactor<K>::claim_range(LaneEnd& lane, std::uint32_t begin, std::uint32_t end) {
-    while (!lane.runs.empty()) {
-        CreditRun& run = lane.runs.front();
-        if (begin >= run.cursor && end <= run.end && begin <= end) {
-            run.cursor = end;
-            return true;
-        }
-        if (begin >= run.begin && begin < run.end) return false;  // overlaps what was handed out before
-        drop_run(run, run.end / layout::SEGMENT_BYTES);
+    const auto found = std::find_if(lane.runs.begin(), lane.runs.end(),
+                                    [&](const CreditRun& run) { return begin >= run.begin && begin < run.end; });
+    // Nothing goes back from a lane that breaks the rules: its thread may still write there.
+    if (found == lane.runs.end() || begin < found->cursor || end > found->end || end < begin) return false;
+    found->cursor = end;
+    for (auto skipped = found - lane.runs.begin(); skipped > 0; --skipped) {
+        drop_run(lane.runs.front(), lane.runs.front().end / layout::SEGMENT_BYTES);
         lane.runs.pop_front();
     }
-    return false;
+    return true;
 }
 
 // The lane's own hold on the run's segments before `until` (region offset / SEGMENT_BYTES) ends.

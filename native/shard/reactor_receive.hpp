@@ -113,7 +113,8 @@ void Reactor<K>::stream_ended(Connection& connection) {
     }
     // What has been received and not been read may be the rest of a body.
     if (connection.body != NONE && connection.input_first == NONE) return body_broke_off(connection);
-    if (connection.head_length > 0 && !connection.head_complete && connection.first == NONE) {
+    // A head that will never be whole; its rest may be among what has been received and not been read.
+    if (connection.head_length > 0 && !connection.has_input() && connection.first == NONE) {
         return terminate(connection, false);
     }
 }

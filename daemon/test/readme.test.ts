@@ -30,6 +30,7 @@ const ELSEWHERE: Record<string, string> = {
   "./ops/run": "the step run of ops/test, on a free port",
   "./ops/run my.yaml": "the step run of ops/test, with the demo's configuration",
   "./ops/test": "runs this test",
+  "npm run bench -- all": "the step bench of ops/test, whose work is `check`",
   "npm run bench -- hello": "the step bench of ops/test, whose work is `check`",
   "npm run attack": "bench/attack/main.test.ts",
   "pinion --help": "daemon/command-line.test.ts",

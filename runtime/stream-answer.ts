@@ -325,10 +325,8 @@ export class StreamAnswer implements Waiter {
   #part(): boolean {
     const { lane } = this.#exchange;
     // Whose last part has left may always send one more, be it small: a stream never stands still for good.
-    const window =
-      this.#unsent === 0
-        ? Math.max(Math.min(lane.streamWindow(), FIRST_BYTES + this.#left), PART_LEAST)
-        : Math.min(lane.streamWindow(), FIRST_BYTES + this.#left) - this.#unsent;
+    const allowed = Math.min(lane.streamWindow(), FIRST_BYTES + this.#left);
+    const window = this.#unsent === 0 ? Math.max(allowed, PART_LEAST) : allowed - this.#unsent;
     if (window <= 0) return false;
     if (lane.crowded && !this.#resuming) return this.#wait();
     if (!lane.hasRoomForParts()) return this.#wait();

@@ -260,3 +260,35 @@ test("two readers at a time are told", async (t) => {
   await reactor.run();
   t.is(bodyText(reactor.answer(slot)), "x");
 });
+
+test("parts of a byte each that nobody reads share a block, and keep their order among larger ones", async (t) => {
+  let go: () => void = () => undefined;
+  const sizes: number[] = [];
+  const reactor = FakeReactor.with(async (request) => {
+    await new Promise<void>((resolve) => (go = resolve));
+    let text = "";
+    for await (const part of request) {
+      sizes.push(part.length);
+      text += Buffer.from(part).toString();
+    }
+    return text;
+  });
+  const slot = reactor.request({ method: "POST", more: true });
+  let sent = "";
+  const send = (part: string): void => {
+    sent += part;
+    reactor.body(slot, part);
+  };
+  reactor.turn();
+  for (let i = 0; i < 5000; i++) {
+    if (i === 700) send("L".repeat(5000));
+    send(String.fromCharCode(97 + (i % 26)));
+    if (i % 10 === 0) await settle(reactor);
+  }
+  reactor.bodyEnd(slot);
+  await settle(reactor);
+  go();
+  await reactor.run();
+  t.is(bodyText(reactor.answer(slot)), sent);
+  t.deepEqual(sizes, [700, 5000, 4096, 204]);
+});

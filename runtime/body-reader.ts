@@ -3,6 +3,7 @@
 import { bodyAborted, RequestOverError } from "./errors.js";
 import type { Lane } from "./lane.js";
 import { EntryType } from "./layout.generated.js";
+import { copyOf, UnreadParts } from "./unread-parts.js";
 
 /** Bytes of one request that are copied out before anybody reads them. */
 export const UNREAD_MAX = 64 * 1024;
@@ -16,8 +17,7 @@ export class BodyReader {
   readonly #lane: Lane;
   readonly #slot: number;
   readonly #generation: number;
-  #parts: Uint8Array[] = [];
-  #unread = 0;
+  readonly #unread = new UnreadParts();
   #held: number[] = []; // offset and length of each part that is not copied yet
   #ended: boolean;
   #error: unknown = undefined;
@@ -41,8 +41,7 @@ export class BodyReader {
     this.#ended = complete;
     this.#wantsContinue = expectContinue && !complete;
     if (inline !== null && inline.length > 0) {
-      this.#parts.push(inline);
-      this.#unread = inline.length;
+      this.#unread.add(inline);
     }
   }
 
@@ -59,19 +58,14 @@ export class BodyReader {
 
   arrive(offset: number, length: number): void {
     if (this.#discarded || this.#error !== undefined) return this.#consume(offset, length);
-    const full = this.#held.length > 0 || this.#unread + length > UNREAD_MAX;
-    if (this.#waiting === null && full) {
-      this.#held.push(offset, length);
-      return;
-    }
-    const part = this.#copy(offset, length);
     const waiting = this.#waiting;
-    if (waiting === null) {
-      this.#parts.push(part);
-      this.#unread += length;
-    } else {
+    if (waiting !== null) {
       this.#waiting = null;
-      waiting.resolve(part);
+      waiting.resolve(this.#copy(offset, length));
+    } else if (this.#held.length > 0 || this.#unread.length + length > UNREAD_MAX) {
+      this.#held.push(offset, length);
+    } else {
+      this.#keep(offset, length);
     }
   }
 
@@ -111,9 +105,8 @@ export class BodyReader {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what fail() was given
       return Promise.reject(this.#error);
     }
-    const part = this.#parts.shift();
+    const part = this.#unread.take();
     if (part !== undefined) {
-      this.#unread -= part.length;
       this.#refill();
       return Promise.resolve(part);
     }
@@ -151,17 +144,18 @@ export class BodyReader {
   }
 
   #refill(): void {
-    while (this.#held.length > 0 && this.#unread + (this.#held[1] as number) <= UNREAD_MAX) {
-      const offset = this.#held.shift() as number;
-      const length = this.#held.shift() as number;
-      this.#parts.push(this.#copy(offset, length));
-      this.#unread += length;
+    while (this.#held.length > 0 && this.#unread.length + (this.#held[1] as number) <= UNREAD_MAX) {
+      this.#keep(this.#held.shift() as number, this.#held.shift() as number);
     }
   }
 
+  #keep(offset: number, length: number): void {
+    this.#unread.copy(this.#lane.region.bytes, offset, length);
+    this.#consume(offset, length);
+  }
+
   #copy(offset: number, length: number): Uint8Array {
-    const part = Buffer.allocUnsafeSlow(length);
-    this.#lane.region.bytes.copy(part, 0, offset, offset + length);
+    const part = copyOf(this.#lane.region.bytes, offset, length);
     this.#consume(offset, length);
     return part;
   }
@@ -171,8 +165,7 @@ export class BodyReader {
   }
 
   #release(): void {
-    this.#parts = [];
-    this.#unread = 0;
+    this.#unread.clear();
     for (let i = 0; i < this.#held.length; i += 2) {
       this.#consume(this.#held[i] as number, this.#held[i + 1] as number);
     }

@@ -24,11 +24,13 @@ const RESERVED = new Set([
   "upgrade",
 ]);
 
+// Those, and what else is of one connection only (RFC 9110 §7.6.1).
+const HOP_BY_HOP = new Set([...RESERVED, "proxy-connection", "te", "trailer"]);
+
 // What a recipient needs before the body, or must not take from behind it (RFC 9110 §6.5.1): framing, routing,
 // controls and conditions, authentication, what describes the answer.
 const NOT_IN_TRAILERS = new Set([
-  ...RESERVED,
-  ...["te", "trailer", "proxy-connection"],
+  ...HOP_BY_HOP,
   ...["host", "forwarded", "max-forwards", "expect", "range", "cache-control", "pragma"],
   ...["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"],
   ...["authorization", "www-authenticate", "proxy-authorization", "proxy-authenticate"],
@@ -212,8 +214,6 @@ function eachField(init: FieldsInit, add: (name: string, value: string) => void)
 }
 
 // What a fetched response brings with it and its next hop must not see (RFC 9110 §7.6.1), or native code writes.
-const HOP_BY_HOP = new Set([...RESERVED, "proxy-connection", "te", "trailer"]);
-
 /** The fields of a web Response: those that frame the message are dropped, since fetch() has already read it. */
 export function fieldsOfResponse(headers: Headers): FieldBlock {
   const block = new FieldBlock();

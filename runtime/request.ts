@@ -209,19 +209,19 @@ export class RequestView<Pattern extends string = string> {
 
   async #collect(exchange: Exchange): Promise<Uint8Array<ArrayBuffer>> {
     const reader = exchange.reader();
-    const parts: Uint8Array[] = [];
+    // One buffer that doubles: parts of a byte each do not pile up.
+    let whole = new Uint8Array(0);
     let length = 0;
     for (let part = await reader.read(); part !== null; part = await reader.read()) {
-      parts.push(part);
+      if (length + part.length > whole.length) {
+        const larger = new Uint8Array(Math.max(2 * whole.length, length + part.length));
+        larger.set(whole.subarray(0, length));
+        whole = larger;
+      }
+      whole.set(part, length);
       length += part.length;
     }
-    const whole = new Uint8Array(length);
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    return whole.length === length ? whole : whole.slice(0, length);
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {

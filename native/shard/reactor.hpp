@@ -161,6 +161,7 @@ private:
     void slot_came_back();
     void wait_for_room(Connection& connection);
     void room_came_back();
+    void turn_came();
 
     // --- reactor_stalled.hpp ---
     std::uint64_t stall_ms() const;
@@ -181,6 +182,7 @@ private:
     void head_waits(Connection& connection, SegmentRecord& piece, std::uint32_t consumed, Wait what);
     bool take_up_head(Connection& connection, SegmentRecord& piece);
     bool begin_from_block(Connection& connection, const http::Head& head, SegmentRecord& piece);
+    Hold leave_head_block(Connection& connection);
     void drop_head_block(Connection& connection);
     http::HeadLimits head_limits() const;
 
@@ -203,6 +205,7 @@ private:
     void shed(LaneEnd& lane);
     Wait slot_for(const Connection& connection, const http::Head& head, const char* base, std::uint32_t slot,
                   std::uint32_t behind);
+    std::uint32_t native_slots() const;
     bool has_lane_slot() const;
     bool has_new_slot() const;
     bool has_upload_slot() const;
@@ -276,6 +279,7 @@ private:
     void log_access(Connection& connection, const Exchange& exchange, bool aborted);
 
     static constexpr std::uint32_t BATCH = 128;
+    static constexpr std::uint32_t PIPELINED_MAX = 1024;  // begun in a turn, beside the first of each connection
     static constexpr std::uint32_t LENT_START = 64;
     static constexpr std::uint32_t LENT_MAX = 1024;
     static constexpr std::uint32_t LARGE_BODY_BYTES = 64 * 1024;
@@ -328,14 +332,15 @@ private:
     std::uint32_t run_segments_ = RUN_SEGMENTS;
     std::uint32_t run_target_max_ = 2;
     std::uint32_t dirty_ = NONE;
-    WaitList starved_heads_, starved_bodies_, slotless_, laneless_, newcomers_, uploadless_, roomless_;
+    WaitList starved_heads_, starved_bodies_, slotless_, laneless_, newcomers_, uploadless_, roomless_, turnless_;
     WaitList stalled_;
     std::uint32_t lane_waiters_ = 0;  // on laneless_, newcomers_ and uploadless_
-    double waited_ns_ = 0;            // of the connection whose input is being read, for a slot
     std::uint32_t uploads_ = 0;       // requests in flight whose body has not been read to its end
     std::uint32_t streams_ = 0;       // answers that come in parts and have begun
     std::uint32_t breaking_off_ = 0;  // slots of stalled answers that the lanes have not given back yet
-    std::uint32_t behind_ = 0;        // requests in flight that are not the first of their connection
+    std::uint32_t turn_ = 0;
+    std::uint32_t pipelined_left_ = 0;  // of PIPELINED_MAX, in this turn
+    std::uint32_t behind_ = 0;          // requests in flight that are not the first of their connection
     AddressTable clients_;
     std::uint64_t queue_empty_ms_ = 0;  // when no request was last seen waiting for its handler
     std::uint64_t queue_moved_ms_ = 0;  // when one was last seen to be taken

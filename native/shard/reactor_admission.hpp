@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <utility>
 
 #include "shard/reactor.hpp"
 
@@ -65,10 +64,14 @@ double Reactor<K>::oldest_waiting_ns() {
 
 // The last slots are kept for requests that need no handler: health and fixed answers go on when handlers do not.
 template <class K>
-bool Reactor<K>::has_lane_slot() const {
+std::uint32_t Reactor<K>::native_slots() const {
     const std::uint32_t slots = exchanges_.capacity();
-    const std::uint32_t kept = slots == 1 ? 0 : std::max(slots / NATIVE_SLOTS, 1u);
-    return slots - exchanges_.used() > kept;
+    return slots == 1 ? 0 : std::max(slots / NATIVE_SLOTS, 1u);
+}
+
+template <class K>
+bool Reactor<K>::has_lane_slot() const {
+    return exchanges_.capacity() - exchanges_.used() > native_slots();
 }
 
 // Who has not taken an answer yet may be one that never does. The last slots are not for them, nor the last memory
@@ -76,9 +79,8 @@ bool Reactor<K>::has_lane_slot() const {
 template <class K>
 bool Reactor<K>::has_new_slot() const {
     const std::uint32_t slots = exchanges_.capacity();
-    const std::uint32_t kept = slots == 1 ? 0 : std::max(slots / NATIVE_SLOTS, 1u);
     const bool held = streams_ > slots / PROVEN_SLOTS && segments_.free_count() <= reserve_;
-    return !held && slots - exchanges_.used() > kept + slots / PROVEN_SLOTS;
+    return !held && slots - exchanges_.used() > native_slots() + slots / PROVEN_SLOTS;
 }
 
 // Uploads that still arrive leave slots to others: their clients decide how long they take.
@@ -97,7 +99,7 @@ Wait Reactor<K>::slot_for(const Connection& connection, const http::Head& head, 
                       : !connection.proven && !has_new_slot() ? Wait::new_slot
                       : arrives && !has_upload_slot()         ? Wait::upload_slot
                                                               : Wait::nothing;
-    if (what == Wait::nothing || overloaded_) return Wait::nothing;
+    if (what == Wait::nothing || (overloaded_ && !connection.head_complete)) return Wait::nothing;
     const std::string_view path(base + head.path.offset, head.path.length);
     if (path == "*") return Wait::nothing;
     const http::Match match = router_.match(head.method, path, base, region_.slot(slot).parameters);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "http/proxy_protocol.hpp"
 #include "shard/reactor.hpp"
@@ -33,6 +34,9 @@ void Reactor<K>::read_input(Connection& connection) {
         if (connection.last != NONE && !exchanges_[connection.last].keep_alive) return;
         if (connection.first != NONE && !room_behind()) return;  // goes on when the first has been answered
         if (connection.wait != Wait::nothing) return;
+        // The first one of a turn is always read: nobody waits for a client that pipelines.
+        const bool pipelined = connection.turn == turn_ && !connection.head_complete;
+        if (pipelined && pipelined_left_ == 0) return wait_on(turnless_, connection, Wait::turn);
         if (exchanges_.peek() == NONE) return wait_for_slot(connection, Wait::slot);
         if (connection.proxy_expected) {
             if (!read_proxy_header(connection, piece)) return;
@@ -196,11 +200,9 @@ bool Reactor<K>::take_up_head(Connection& connection, SegmentRecord& piece) {
 
 template <class K>
 bool Reactor<K>::begin_from_block(Connection& connection, const http::Head& head, SegmentRecord& piece) {
-    const Hold hold{connection.head_block, connection.head_block_bytes, HoldKind::block};
-    connection.head_block = NONE;
-    connection.head_block_bytes = connection.head_length = 0;
-    connection.head_complete = false;
-    begin_request(connection, begin_exchange(connection), head, region_.at(hold.offset), hold, piece);
+    const std::uint32_t index = begin_exchange(connection);
+    const Hold hold = leave_head_block(connection);
+    begin_request(connection, index, head, region_.at(hold.offset), hold, piece);
     return connection.state == ConnectionState::open;
 }
 
@@ -227,12 +229,19 @@ bool Reactor<K>::save_partial_head(Connection& connection, const char* bytes, st
     return true;
 }
 
+// The connection has no head block any more; who called holds what was it.
+template <class K>
+Hold Reactor<K>::leave_head_block(Connection& connection) {
+    const std::uint32_t block = std::exchange(connection.head_block, NONE);
+    const std::uint32_t bytes = std::exchange(connection.head_block_bytes, 0);
+    connection.head_length = 0;
+    connection.head_complete = false;
+    return block == NONE ? Hold{} : Hold{block, bytes, HoldKind::block};
+}
+
 template <class K>
 void Reactor<K>::drop_head_block(Connection& connection) {
-    if (connection.head_block != NONE) segments_.give_block(connection.head_block, connection.head_block_bytes);
-    connection.head_block = NONE;
-    connection.head_block_bytes = connection.head_length = 0;
-    connection.head_complete = false;
+    give_hold(leave_head_block(connection));
 }
 
 }  // namespace pinion::shard

@@ -49,7 +49,7 @@ void Reactor<K>::push_deferred(LaneEnd& lane) {
 
 template <class K>
 void Reactor<K>::enqueue(Exchange& exchange, std::uint32_t index) {
-    if (overloaded_) return answer_status(exchange, 503);
+    if (overloaded_ && !exchange.waited) return answer_status(exchange, 503);
     LaneEnd* lane = live();
     if (lane == nullptr || !backlog_.empty() || lane->request_space() < 3 * settings_.limits.slots) {
         if (backlog_.size() >= settings_.limits.queue) return answer_status(exchange, 503);

@@ -26,6 +26,8 @@ std::uint32_t Reactor<K>::begin_exchange(Connection& connection) {
     exchange.lane = NONE;
     exchange.stage = Stage::native;
     exchange.linked = true;
+    exchange.waited = connection.head_complete;
+    exchange.received_ns = exchange.waited ? waiting_since_ns(connection) : clock_.now_ns;
     exchange.parts_first = exchange.parts_last = NONE;
     exchange.minor_version = 1;
     exchange.body_limit = settings_.limits.body_bytes;
@@ -38,6 +40,8 @@ std::uint32_t Reactor<K>::begin_exchange(Connection& connection) {
     }
     connection.last = index;
     ++connection.exchanges;
+    if (connection.turn == turn_ && pipelined_left_ > 0) --pipelined_left_;
+    connection.turn = turn_;
     ++counters_.requests;
     return index;
 }
@@ -70,7 +74,6 @@ void Reactor<K>::begin_request(Connection& connection, std::uint32_t index, cons
     exchange.method = head.method;
     exchange.target_offset = region_.offset_of(base) + head.target.offset;
     exchange.target_length = head.target.length;
-    exchange.received_ns = clock_.now_ns - waited_ns_;
 
     http::Match match{};
     layout::Slot& slot = region_.slot(index);

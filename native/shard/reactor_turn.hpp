@@ -67,6 +67,9 @@ bool Reactor<K>::turn(io::Driver driver) {
     ++counters_.turns[unsigned(driver)];
     read_clock();
     observe_queue();
+    ++turn_;
+    pipelined_left_ = std::min(PIPELINED_MAX, settings_.limits.slots);
+    turn_came();
     const unsigned count = kernel_.harvest(completions_, BATCH);
     for (unsigned i = 0; i < count; ++i) {
         // Segment n + 1 is on its way into the cache while n is worked on.
@@ -93,7 +96,7 @@ bool Reactor<K>::turn(io::Driver driver) {
         }
     }
     finish_turn();
-    return count == BATCH;
+    return count == BATCH || turnless_.first != NONE;
 }
 
 template <class K>

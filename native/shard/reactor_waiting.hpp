@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <utility>
 
 #include "shard/reactor.hpp"
 
@@ -93,12 +92,7 @@ void Reactor<K>::serve_lane_waiter(WaitList& list) {
     if constexpr (requires { kernel_.is_reset(0); }) {
         if (kernel_.is_reset(connection.socket)) return terminate(connection, true);
     }
-    // Who has waited is not refused for having waited; but the wait counts.
-    const bool overloaded = std::exchange(overloaded_, false);
-    waited_ns_ = clock_.now_ns - waiting_since_ns(connection);
     read_input(connection);
-    waited_ns_ = 0;
-    overloaded_ = overloaded;
 }
 
 // When a connection began to wait for a slot.
@@ -110,6 +104,16 @@ double Reactor<K>::waiting_since_ns(const Connection& connection) const {
 template <class K>
 void Reactor<K>::wait_for_room(Connection& connection) {
     if (connection.wait == Wait::nothing) wait_on(roomless_, connection, Wait::room);
+}
+
+// Before anything new is read: who waits longest comes first, as far as this turn's allowance goes.
+template <class K>
+void Reactor<K>::turn_came() {
+    for (const std::uint32_t last = turnless_.last; turnless_.first != NONE && pipelined_left_ > 0;) {
+        Connection& connection = next_of(turnless_);
+        read_input(connection);
+        if (index_of(connection) == last) return;
+    }
 }
 
 // Once round the list, which is no longer than there are slots: who still finds no room queues behind.

@@ -50,6 +50,7 @@ enum class Wait : std::uint8_t {
     new_slot,     // the same, and it has not proven itself: a part of what is left is kept from it
     upload_slot,  // its next request's body still arrives, and as many others' do as may at a time
     room,         // for its body, on the way to the lane
+    turn,         // its next request: this turn has begun as many pipelined ones as it may
 };
 
 // Connections that wait for the same, first in, first out.
@@ -102,6 +103,7 @@ struct Connection {
     // Requests in order: first is the one whose answer leaves next; body is the one whose body is being read.
     std::uint32_t first, last, body;
     std::uint32_t exchanges;
+    std::uint32_t turn;  // the last one that has begun a request of it
     // Parts that are being sent, and those behind them.
     std::uint32_t output_first, output_last;
     std::uint32_t output_bytes;
@@ -143,6 +145,7 @@ struct Exchange {
     bool begun : 1;        // the head of its answer has been encoded
     bool complete : 1;     // the last part of its answer is there
     bool linked : 1;       // in its connection's order
+    bool waited : 1;       // for a slot: it is not refused for having waited
     bool keep_alive : 1;   // what the request asked for
     bool close_after : 1;  // the connection closes after its answer
     bool is_head : 1;

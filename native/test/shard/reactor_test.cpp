@@ -63,6 +63,34 @@ REACTOR_TEST(PipelineLimit, "reactor: no more requests of a connection than its 
     rig.check_all_returned();
 }
 
+REACTOR_TEST(TurnShare, "reactor: a turn begins a bounded number of pipelined requests, and one of everybody else") {
+    constexpr unsigned PIPELINED = 400;
+    shard::Settings settings = small_settings();
+    settings.limits.slots = 32;
+    settings.limits.pipeline = 1000;
+    ReactorRig<K> rig(std::move(settings));
+    REQUIRE_EQ(rig.failure, "");
+    auto greedy = rig.connect();
+    auto polite = rig.connect();
+    std::string text;
+    for (unsigned n = 0; n < PIPELINED; ++n) text += get("/fixed");
+    greedy->write(text);
+    polite->write(get("/fixed"));
+    bool beside = false;
+    std::uint64_t before = 0;
+    const bool all = rig.until([&] {
+        const std::uint64_t begun = rig.reactor->counters().requests;
+        // A step is a turn and a flush: the turn's share, and of each connection the first.
+        CHECK(begun - before <= 32 + 2);
+        before = begun;
+        beside = beside || (polite->in.answers.size() == 1 && greedy->in.answers.size() < PIPELINED);
+        return greedy->in.answers.size() == PIPELINED;
+    });
+    CHECK(all);
+    CHECK(beside);
+    rig.check_all_returned();
+}
+
 REACTOR_TEST(Fragments, "reactor: a head in single bytes grows its block and pins no segment") {
     ReactorRig<K> rig;
     REQUIRE_EQ(rig.failure, "");

@@ -33,7 +33,8 @@ test.serial("thousands of connections are open at once and all are answered", as
   const count = Math.min(15_000, files - 1000);
   t.log(`${count} connections`);
   const daemon = await startDaemon(t, {
-    config: `routes: [{ path: /hello, handler: ./hello.ts }]\nlimits: { connections: ${count + 100} }\n`,
+    // The first is silent until the last has been opened, which takes as long as it takes.
+    config: `routes: [{ path: /hello, handler: ./hello.ts }]\nlimits: { connections: ${count + 100} }\ntimeouts: { head: 2m, handler: 2m }\n`,
     files: HELLO,
   });
   const sockets = await openMany(daemon.port, count);
@@ -44,6 +45,7 @@ test.serial("thousands of connections are open at once and all are answered", as
           socket.once("data", (chunk: Buffer) =>
             done(chunk.toString().startsWith("HTTP/1.1 200 OK")),
           );
+          socket.once("close", () => done(false));
           socket.write(get("/hello"));
         }),
     ),

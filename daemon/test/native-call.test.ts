@@ -1,5 +1,9 @@
 // A worker that is ended in the midst of a long native call goes on writing until that call returns: into memory that is
 // still its own, and nobody else's. Meanwhile another worker serves.
+import { execFileSync } from "node:child_process";
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { basename, join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { type Daemon, startDaemon } from "./support/daemon.js";
 import { settlesTo, shardStatus } from "./support/status.js";
@@ -17,6 +21,10 @@ const FILES = {
       return letter.repeat(length);
     };`,
   "echo.ts": `export default async (request) => request.bytes();`,
+  // Waits in open(2) until somebody opens the other end.
+  "open.ts": `
+    import { readFileSync } from "node:fs";
+    export default (request) => readFileSync(request.params.fifo);`,
   "native.ts": `
     import { pbkdf2Sync, randomFillSync } from "node:crypto";
     import { brotliCompressSync } from "node:zlib";
@@ -39,6 +47,7 @@ routes:
   - { path: "/fill/{letter}/{length:int}", handler: ./fill.ts }
   - { path: /echo, methods: [POST], handler: ./echo.ts }
   - { path: "/native/{call}", methods: [GET, POST], handler: ./native.ts }
+  - { path: "/open/{fifo:string}", handler: ./open.ts }
   - path: /still
     respond: { status: 200, type: text/plain, body: "native" }
 timeouts: { spin: 300ms }
@@ -106,25 +115,39 @@ for (const call of ["pbkdf2", "compress", "fill"]) {
   });
 }
 
+/** Opens the other end for whoever waits in open(2), fifo(7). */
+async function release(fifo: string): Promise<void> {
+  const handle = await open(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  await handle.close();
+}
+
 test.serial(
   "with as many workers stuck as there are lanes, the next waits for the first to end",
   async (t) => {
     const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
     const before = await shardStatus(daemon);
-    const stuck: Wire[] = [];
-    for (let i = 0; i < before.lanes.length; i++) {
-      const wire = await Wire.connect(daemon.port);
-      wire.send(get("/native/pbkdf2"));
-      stuck.push(wire);
-      if (i < before.lanes.length - 1) {
-        t.true([502, 200].includes((await wire.answer()).status));
-        t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
-      }
+    const fifos = before.lanes.map((_, lane) => join(daemon.folder, `fifo${lane}`));
+    execFileSync("mkfifo", fifos);
+    for (const fifo of fifos.slice(1)) {
+      t.is((await fetchRaw(daemon.port, get(`/open/${basename(fifo)}`))).status, 502);
+      t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
     }
+    const last = await Wire.connect(daemon.port);
+    last.send(get(`/open/${basename(fifos[0] ?? "")}`));
+    await daemon.said(/it cannot be replaced: no lane is free/);
+    const waiting = await Wire.connect(daemon.port);
+    waiting.send(get("/hello"));
     // Native routes go on whatever happens.
     t.is((await fetchRaw(daemon.port, get("/still"))).body, "native");
-    t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
-    for (const wire of stuck) wire.close();
+    await sleep(1000);
+    t.is(waiting.unread, "");
+    t.is(last.unread, "");
+    await release(fifos[1] ?? "");
+    t.is((await last.answer()).status, 502);
+    t.is((await waiting.answer()).body, "hello");
+    for (const wire of [last, waiting]) wire.close();
+    for (const fifo of [...fifos.slice(2), ...fifos.slice(0, 1)]) await release(fifo);
     await settlesTo(t, daemon, before, "after all lanes were stuck");
+    t.is(await daemon.stop(), 0);
   },
 );

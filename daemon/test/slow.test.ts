@@ -1,7 +1,7 @@
 // Slow and vanishing clients: backpressure to the socket in both directions, constant memory, abort signals.
 import { readFile } from "node:fs/promises";
 import test, { type ExecutionContext } from "ava";
-import { SMALL, startDaemon } from "./support/daemon.js";
+import { startDaemon, type Daemon } from "./support/daemon.js";
 import { fetchRaw, Wire } from "./support/wire.js";
 
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
@@ -21,9 +21,12 @@ const FILES = {
     }`,
   "upload.ts": `export default async (request) => {
       let bytes = 0;
+      let waited = 0;
       for await (const part of request) {
         bytes += part.length;
-        if (request.query.has("slow")) await new Promise((done) => setTimeout(done, 1));
+        if (!request.query.has("slow") || bytes < waited + 64 * 1024) continue;
+        waited = bytes;
+        await new Promise((done) => setTimeout(done, 1));
       }
       return { bytes };
     };`,
@@ -57,98 +60,96 @@ async function drained(wire: Wire): Promise<void> {
   });
 }
 
-async function residentKib(pid: number): Promise<number> {
-  return (await memory(pid)).resident;
-}
-
-/** In KiB. Anonymous are heaps and the arena; the rest of what is resident is mostly Node's own code. */
-async function memory(pid: number) {
+/** In MiB: heaps, what they hold outside of them, and the arena. The rest of what is resident is mostly Node's own code. */
+async function anonymousMib(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
-  const kib = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]);
-  return { resident: kib("VmRSS"), anonymous: kib("RssAnon") };
+  return Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }
 
-type Memory = Awaited<ReturnType<typeof memory>>;
+/** Memory at its highest while `moving`, looked at every 20 ms. */
+async function highest(pid: number, moving: Promise<void>): Promise<number> {
+  let over = false;
+  const end = (): void => void (over = true);
+  moving.then(end, end);
+  let peak = 0;
+  while (!over) {
+    peak = Math.max(peak, await anonymousMib(pid));
+    await sleep(20);
+  }
+  await moving;
+  return peak;
+}
 
-const most = (left: Memory, right: Memory): Memory => ({
-  resident: Math.max(left.resident, right.resident),
-  anonymous: Math.max(left.anonymous, right.anonymous),
-});
+// V8 lets the parts' bytes pile up before it collects them: some 50 MiB by scavenges (Node 20, 22), 90 MiB and more by
+// marking (Node 24), and the allocator keeps them. node:http takes as much. So it is no bound that says whether memory is
+// constant, but moving four times as much.
+const PACE_MIB = 64;
 
-// What starting up has touched of Node's code is dropped half a second after it.
-const STARTED_MS = 1000;
-
-/** Memory may grow by `mib`, however much was moved. */
-function isConstant(t: ExecutionContext, before: Memory, peak: Memory, mib: number): void {
-  const shown = (of: Memory): string =>
-    `${of.resident >> 10} MiB (${of.anonymous >> 10} anonymous)`;
-  const grown = `resident memory: ${shown(before)} before, ${shown(peak)} at most`;
-  t.log(grown);
-  t.true(peak.resident < before.resident + mib * 1024, grown);
+/** Moves `mib`, and then four times as much, or more than 4 GiB: the peak of memory may be PACE_MIB higher at most. */
+async function isConstant(
+  t: ExecutionContext,
+  daemon: Daemon,
+  move: (mib: number) => Promise<void>,
+  mib: number,
+): Promise<void> {
+  if (LARGE) t.timeout(LARGE_MS);
+  const few = await highest(daemon.pid, move(mib));
+  const many = await highest(daemon.pid, move(LARGE ? LARGE_MIB : 4 * mib));
+  const peaks = `anonymous memory in MiB: ${few.toFixed(1)}, then ${many.toFixed(1)}`;
+  t.log(peaks);
+  t.true(many < few + PACE_MIB, peaks);
 }
 
 test.serial("a large download to a slow reader runs in constant memory", async (t) => {
-  if (LARGE) t.timeout(LARGE_MS);
   const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
-  const mib = LARGE ? LARGE_MIB : 256;
-  await fetchRaw(daemon.port, get("/download/8"));
-  await sleep(STARTED_MS);
-  const before = await memory(daemon.pid);
-  const wire = await Wire.connect(daemon.port);
+  await isConstant(t, daemon, (mib) => download(t, daemon.port, mib), 64);
+});
+
+/** Reads with pauses at first, then as fast as it comes. */
+async function download(t: ExecutionContext, port: number, mib: number): Promise<void> {
+  const wire = await Wire.connect(port);
   let received = 0;
   wire.socket.removeAllListeners("data");
   wire.socket.on("data", (chunk: Buffer) => {
     received += chunk.length;
   });
   wire.send(get(`/download/${mib}`));
-  let peak = before;
   for (let i = 0; i < 20; i++) {
     wire.socket.pause();
     await sleep(20);
-    peak = most(peak, await memory(daemon.pid));
     wire.socket.resume();
     await sleep(5);
   }
   while (received < mib * MIB) {
     const seen = received;
     await sleep(50);
-    peak = most(peak, await memory(daemon.pid));
     if (received === seen && wire.socket.destroyed) break;
   }
   t.true(received >= mib * MIB);
-  isConstant(t, before, peak, 64);
   wire.close();
-});
+}
 
-/** Sends an upload in pieces of a MiB, as fast as it is taken; the server's memory at its highest. */
-async function upload(t: ExecutionContext, target: string, mib: number, limitMib: number) {
-  const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
-  await sleep(STARTED_MS);
-  const before = await memory(daemon.pid);
-  const wire = await Wire.connect(daemon.port);
-  let peak = before;
+/** Sends in pieces of a MiB, as fast as it is taken. */
+async function upload(t: ExecutionContext, port: number, target: string, mib: number) {
+  const wire = await Wire.connect(port);
   const bytes = mib * MIB;
   wire.send(`POST ${target} HTTP/1.1\r\nHost: test\r\nContent-Length: ${bytes}\r\n\r\n`);
   const chunk = Buffer.alloc(MIB, 117);
   for (let sent = 0; sent < mib; sent++) {
     if (!wire.socket.write(chunk)) await drained(wire);
-    if (sent % 8 === 0) peak = most(peak, await memory(daemon.pid));
   }
   t.deepEqual(JSON.parse((await wire.answer()).body), { bytes });
-  isConstant(t, before, most(peak, await memory(daemon.pid)), limitMib);
   wire.close();
 }
 
 test.serial("a large upload to a slow handler runs in constant memory", async (t) => {
-  if (LARGE) t.timeout(LARGE_MS);
-  // In a small arena each part is a segment, and the handler waits a millisecond for each.
-  await upload(t, "/upload?slow", SMALL ? 16 : LARGE ? LARGE_MIB : 128, 80);
+  const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
+  await isConstant(t, daemon, (mib) => upload(t, daemon.port, "/upload?slow", mib), 64);
 });
 
-// V8 collects the parts' bytes, which are outside its heap, after some 32 MiB, and the allocator keeps a third more.
 test.serial("a large upload to a quick handler runs in constant memory", async (t) => {
-  if (LARGE) t.timeout(LARGE_MS);
-  await upload(t, "/upload", SMALL ? 16 : LARGE ? LARGE_MIB : 256, 96);
+  const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
+  await isConstant(t, daemon, (mib) => upload(t, daemon.port, "/upload", mib), 256);
 });
 
 test.serial(
@@ -158,12 +159,12 @@ test.serial(
     const wire = await Wire.connect(daemon.port);
     wire.socket.pause();
     const burst = get("/native").repeat(100);
-    const before = await residentKib(daemon.pid);
+    const before = await anonymousMib(daemon.pid);
     for (let i = 0; i < 400 && !wire.socket.destroyed; i++) {
       wire.send(burst);
       await sleep(1);
     }
-    t.true((await residentKib(daemon.pid)) < before + 32 * 1024);
+    t.true((await anonymousMib(daemon.pid)) < before + 32);
     t.is((await fetchRaw(daemon.port, get("/native"))).status, 200);
     // The server closes although the client has never read.
     await t.notThrowsAsync(async () => {

@@ -2,7 +2,7 @@
 # Sourced by ops/run and ops/test: makes the machine ready and builds, doing only what is still to do.
 # Each step says in one line what it does. Where this script may not install, it prints the one command to type.
 #
-#   setup_node       a Node of at least NODE_LEAST in PATH; else one in .node/, from the npm registry
+#   setup_node       a Node of at least NODE_LEAST in PATH; else one in .node/, from the npm registry, from then on
 #   setup_packages   the distribution's packages that the build needs ("run") or the tests too ("test")
 #   setup_modules    the npm packages of package-lock.json
 #   setup_build      dist/ and build/release/
@@ -66,10 +66,11 @@ use_fetched_node() {
 setup_node() {
     local found
     found=$(command -v node || true)
-    if [ -n "$found" ] && node_suffices "$found"; then
-        command -v npm >/dev/null || install_packages npm
-    elif [ -x ".node/$NODE_FETCHED/bin/npm" ]; then
+    # First what an earlier run has fetched: the distribution's npm, which fetched it, has brought another Node into PATH.
+    if [ -x ".node/$NODE_FETCHED/bin/npm" ]; then
         use_fetched_node
+    elif [ -n "$found" ] && node_suffices "$found"; then
+        command -v npm >/dev/null || install_packages npm
     else
         say "Node: ${found:-none in PATH}${found:+ is older than $NODE_LEAST}"
         command -v npm >/dev/null || install_packages npm

@@ -2,7 +2,7 @@
 # Sourced by ops/run and ops/test: makes the machine ready and builds, doing only what is still to do.
 # Each step says in one line what it does. Where this script may not install, it prints the one command to type.
 #
-#   setup_node       a Node of at least NODE_LEAST in PATH; else one in .node/, from the npm registry
+#   setup_node       a Node of at least NODE_LEAST in PATH; else one in .node/, from the npm registry, from then on
 #   setup_packages   the distribution's packages that the build needs ("run") or the tests too ("test")
 #   setup_modules    the npm packages of package-lock.json
 #   setup_build      dist/ and build/release/
@@ -63,16 +63,25 @@ use_fetched_node() {
     export PATH
 }
 
+# npm, and in the same go what the build needs: whoever has to type the command has to type one.
+install_npm() {
+    local missing
+    if command -v npm >/dev/null; then return; fi
+    mapfile -t missing < <(missing_tools)
+    install_packages npm "${missing[@]}"
+}
+
 setup_node() {
     local found
     found=$(command -v node || true)
-    if [ -n "$found" ] && node_suffices "$found"; then
-        command -v npm >/dev/null || install_packages npm
-    elif [ -x ".node/$NODE_FETCHED/bin/npm" ]; then
+    # First what an earlier run has fetched: the distribution's npm, which fetched it, has brought another Node into PATH.
+    if [ -x ".node/$NODE_FETCHED/bin/npm" ]; then
         use_fetched_node
+    elif [ -n "$found" ] && node_suffices "$found"; then
+        install_npm
     else
         say "Node: ${found:-none in PATH}${found:+ is older than $NODE_LEAST}"
-        command -v npm >/dev/null || install_packages npm
+        install_npm
         fetch_node "$NODE_FETCHED"
         # The npm that fetched it may be too old to run on it.
         unpack_from_npm npm@11 ".node/$NODE_FETCHED/lib/node_modules/npm"
@@ -100,7 +109,16 @@ may_install() {
     [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }
 }
 
-install_command() { echo "sudo apt-get update && sudo apt-get install -y --no-install-recommends $*"; }
+install_command() { # PACKAGE...
+    local install="apt-get install -y --no-install-recommends $*"
+    if [ "$(id -u)" = 0 ]; then
+        echo "apt-get update && $install"
+    elif command -v sudo >/dev/null; then
+        echo "sudo apt-get update && sudo $install"
+    else
+        echo "su - -c 'apt-get update && $install'"
+    fi
+}
 
 # Installs, or says how and returns 1.
 try_install() { # PACKAGE...
@@ -148,11 +166,15 @@ has_fuzzer_runtime() {
     [ -n "$(find -L "$path/lib" -name 'libclang_rt.fuzzer*' 2>/dev/null | head -n 1)" ]
 }
 
-missing_for_run() {
+missing_tools() {
     command -v g++ >/dev/null || echo g++
     command -v cmake >/dev/null || echo cmake
     command -v ninja >/dev/null || echo ninja-build
     has_static_library liburing.a || echo liburing-dev
+}
+
+missing_for_run() {
+    missing_tools
     has_uv_header || echo libuv1-dev
 }
 
@@ -166,34 +188,51 @@ missing_for_test() {
     has_fuzzer_runtime || echo "libclang-rt-$CLANG-dev"
 }
 
-# Leaves out what this distribution does not have under that name.
-known_packages() {
+is_known() { apt-cache show "$1" >/dev/null 2>&1; }
+
+# Leaves out what this distribution does not have under that name, and of clang takes the version that it has.
+known_packages() { # PACKAGE...
     local package
+    # Nothing is known where apt has no lists.
+    if ! is_known g++; then
+        printf '%s\n' "$@"
+        return
+    fi
     for package in "$@"; do
+        if is_known "$package"; then
+            echo "$package"
+            continue
+        fi
+        # Any version compiles the fuzzers. Formatting and lint findings of another one would not count.
         case $package in
-        libclang-rt-* | shellcheck) apt-cache show "$package" >/dev/null 2>&1 || continue ;;
+        clang-"$CLANG") package=clang ;;
+        libclang-rt-"$CLANG"-dev) package=libclang-rt-dev ;;
+        *) continue ;;
         esac
-        echo "$package"
+        if is_known "$package"; then echo "$package"; fi
     done
 }
 
 setup_packages() { # run|test
-    local missing
+    local missing wanted=()
     mapfile -t missing < <(missing_for_run)
+    if [ "$1" = test ]; then
+        mapfile -t wanted < <(missing_for_test)
+        if [ ${#wanted[@]} -gt 0 ]; then
+            # Names are looked up, so the lists have to be there.
+            if may_install && ! is_known g++; then apt_get update >/dev/null 2>&1 || true; fi
+            mapfile -t wanted < <(known_packages "${wanted[@]}")
+        fi
+    fi
     # Without liburing the server still runs, on epoll.
     if [ "${missing[*]}" = liburing-dev ]; then
         try_install liburing-dev || say "going on without io_uring, with epoll only"
     elif [ ${#missing[@]} -gt 0 ]; then
-        install_packages "${missing[@]}"
+        # Whoever has to type the command gets one for all.
+        if may_install; then install_packages "${missing[@]}"; else install_packages "${missing[@]}" "${wanted[@]}"; fi
     fi
-    if [ "$1" = test ]; then
-        mapfile -t missing < <(missing_for_test)
-        if [ ${#missing[@]} -gt 0 ]; then
-            # Names are looked up, so the lists have to be there.
-            if may_install && ! apt-cache show "clang-$CLANG" >/dev/null 2>&1; then apt_get update >/dev/null 2>&1 || true; fi
-            mapfile -t missing < <(known_packages "${missing[@]}")
-            try_install "${missing[@]}" || say "going on without: the steps that need them are skipped"
-        fi
+    if [ ${#wanted[@]} -gt 0 ]; then
+        try_install "${wanted[@]}" || say "going on without: the steps that need them are skipped"
     fi
     say "distribution packages: done"
 }

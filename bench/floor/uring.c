@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "listener.h"
 
@@ -126,8 +127,9 @@ static void set_up_buffers(void) {
     struct io_uring_buf_reg registration;
     memset(&registration, 0, sizeof registration);
     void* memory = NULL;
-    if (posix_memalign(&memory, 4096, buffer_count * sizeof(struct io_uring_buf)) != 0 ||
-        posix_memalign((void**)&buffer_memory, 4096, buffer_count * options.buffer_bytes) != 0) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (posix_memalign(&memory, page, buffer_count * sizeof(struct io_uring_buf)) != 0 ||
+        posix_memalign((void**)&buffer_memory, page, buffer_count * options.buffer_bytes) != 0) {
         floor_fail("buffers", ENOMEM);
     }
     buffers = memory;

@@ -92,7 +92,9 @@ std::string UringKernel::map_ring(const KernelOptions& options, bool restricted)
     sq_entries_ = ring_.sq.sqes;
     sq_mask_ = *ring_.sq.kring_mask;
     sq_tail_ = *ring_.sq.ktail;
-    for (std::uint32_t n = 0; n <= sq_mask_; ++n) ring_.sq.array[n] = n;
+    // liburing from 2.6 on asks for a ring without this indirection, which kernels from 6.6 on have: then it is null.
+    if (ring_.sq.array != nullptr)
+        for (std::uint32_t n = 0; n <= sq_mask_; ++n) ring_.sq.array[n] = n;
     headers_.assign(sq_mask_ + 1, msghdr{});
     cq_head_ = ring_.cq.khead;
     cq_tail_ = ring_.cq.ktail;

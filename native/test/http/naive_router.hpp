@@ -151,7 +151,8 @@ inline std::optional<NaivePattern> naive_pattern(const std::string& text) {
             if (parsed.rank == 4 && i + 1 != segments.size()) return {};
         } else {
             for (const char c : segment) {
-                if (std::string("{}?#\x7f").find(c) != std::string::npos || (c >= 0 && c <= ' ')) return {};
+                if (std::string("{}?#\x7f").find(c) != std::string::npos || static_cast<unsigned char>(c) <= ' ')
+                    return {};
             }
             if (segment == "*" || segment == "**") return {};
             if (segment.size() > 1 && segment[0] == ':' && letters.find(segment[1]) != std::string::npos) return {};

@@ -62,6 +62,9 @@ private:
         const int index = armed();
         if (index != NONE && STOPS[index].who == role_) {
             stop(index, point);
+        } else if (index != NONE && STOPS[index].against_commander && role_ == Role::commander &&
+                   point == Point::baton_taken && !busy_.load(std::memory_order_relaxed)) {
+            wait(refused_, 1u << unsigned(STOPS[index].who));
         } else {
             jitter();
         }

@@ -148,7 +148,9 @@ private:
     void sleep(shard::Next next) {
         int timeout = -1;
         const std::uint64_t deadline = shard_.next_deadline_ms();
-        if (deadline != UINT64_MAX) timeout = 1000;
+        const auto now = std::uint64_t(Clock::now().time_since_epoch() / 1ms);  // CLOCK_MONOTONIC
+        // As long as libuv would: a wake-up that is lost is to be seen.
+        if (deadline != UINT64_MAX) timeout = deadline > now ? int(std::min<std::uint64_t>(deadline - now, 60000)) : 0;
         if (!worker_.idle()) timeout = int(dice_.below(2));
         if (next != shard::Next::sleep) timeout = 0;
         pollfd both[2] = {{shard_.descriptor(), POLLIN, 0}, {async_, POLLIN, 0}};

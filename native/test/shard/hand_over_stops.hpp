@@ -54,8 +54,10 @@ struct Stop {
     Need need = Need::traffic;
     Point after = Point::baton_tried;
     bool has_after = false;
-    bool after_given = false;    // ... until the comer has given the baton again, too
-    Holds holds = Holds::maybe;  // where the point's own entry says "maybe"
+    bool after_given = false;        // ... until the comer has given the baton again, too
+    bool against_commander = false;  // who has the baton, and keeps it until `who` has been refused it
+    Holds holds = Holds::maybe;      // where the point's own entry says "maybe"
+
     constexpr bool held() const {
         const Holds of_point = POINT_HOLDS[unsigned(at)];
         return (of_point == Holds::maybe ? holds : of_point) == Holds::yes;
@@ -70,7 +72,7 @@ inline constexpr Stop STOPS[] = {
     {Point::baton_tried, STAND_IN, W},
     {Point::baton_tried, COMMANDER, W | S},
     {Point::baton_refused, WORKER, S},
-    {.at = Point::baton_refused, .who = STAND_IN, .comers = W, .after = Point::stand_in_drives, .has_after = true},
+    {.at = Point::baton_refused, .who = STAND_IN, .comers = W, .against_commander = true},
     {Point::baton_refused, COMMANDER, W | S},
     {Point::baton_waits, WORKER, S},
     {.at = Point::baton_waits, .who = COMMANDER, .comers = W | S},
@@ -140,11 +142,11 @@ inline constexpr Stop STOPS[] = {
     {.at = Point::stand_in_rung, .who = COMMANDER, .comers = W | S, .holds = Holds::yes},
     // Commands, and the life of a lane.
     {Point::waking_driver, COMMANDER, W | S},
-    {Point::attaching, WORKER, S | W, Need::reload},
-    {Point::going_live, WORKER, S | W, Need::reload},
-    {Point::went_live, WORKER, S | W, Need::reload},
-    {Point::detaching, WORKER, S | W, Need::reload},
-    {Point::detached, WORKER, S | W, Need::reload},
+    {Point::attaching, WORKER, S | W | C, Need::reload},
+    {Point::going_live, WORKER, S | W | C, Need::reload},
+    {Point::went_live, WORKER, S | W | C, Need::reload},
+    {Point::detaching, WORKER, S | W | C, Need::reload},
+    {Point::detached, WORKER, S | W | C, Need::reload},
     {Point::quarantined, COMMANDER, W | S, Need::death},
     {Point::quarantine_given, COMMANDER, W | S, Need::death},
     {Point::releasing, COMMANDER, W | S, Need::death},

@@ -117,7 +117,7 @@ private:
             shard_.worker_awake(lane_);
             if (stopping_.load()) break;
             // Timers and other callbacks: handlers that answer later.
-            if (!worker_.idle()) javascript();
+            if (worker_.busy()) javascript();
             const bool draining =
                 shard::load_acquire(worker_.lane.lane().lane_state) == unsigned(shard::LaneState::draining);
             if (draining && worker_.idle() && ++drained_ > 3) break;
@@ -151,7 +151,7 @@ private:
         const auto now = std::uint64_t(Clock::now().time_since_epoch() / 1ms);  // CLOCK_MONOTONIC
         // As long as libuv would: a wake-up that is lost is to be seen.
         if (deadline != UINT64_MAX) timeout = deadline > now ? int(std::min<std::uint64_t>(deadline - now, 60000)) : 0;
-        if (!worker_.idle()) timeout = int(dice_.below(2));
+        if (worker_.busy()) timeout = int(dice_.below(2));
         if (next != shard::Next::sleep) timeout = 0;
         pollfd both[2] = {{shard_.descriptor(), POLLIN, 0}, {async_, POLLIN, 0}};
         poll(both, 2, timeout);
@@ -172,7 +172,7 @@ private:
 };
 
 struct Outcome {
-    unsigned answered = 0;
+    std::atomic<unsigned> answered{0};
     unsigned handled = 0;  // of them, well and by a handler
     unsigned excused = 0;  // 502, 503: a worker died
     std::string problem;

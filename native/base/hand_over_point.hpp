@@ -58,6 +58,7 @@
     X(stand_in_lies_down, yes, "stand-in: before it says that it sleeps")                               \
     X(stand_in_said_asleep, yes, "stand-in: between that and its look at the rings")                    \
     X(stand_in_looked, yes, "stand-in: between that look and begin_wait")                               \
+    X(stand_in_stays_awake, yes, "stand-in: that look found something")                                 \
     X(stand_in_begun_wait, yes, "stand-in: between begin_wait and giving")                              \
     X(stand_in_waits, no, "stand-in: between giving and the wait")                                      \
     X(stand_in_waited, no, "stand-in: between the wait and saying that it is awake")                    \

@@ -201,6 +201,8 @@ private:
                 if (wait) {
                     reactor_.kernel().begin_wait();
                     PINION_HAND_OVER(stand_in_begun_wait);
+                } else {
+                    PINION_HAND_OVER(stand_in_stays_awake);
                 }
             }
             std::int64_t timeout_us = -1;

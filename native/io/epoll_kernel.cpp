@@ -11,6 +11,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/hand_over_point.hpp"
 #include "io/faults.hpp"
 
 namespace pinion::io {
@@ -358,7 +359,9 @@ void EpollKernel::wait(std::int64_t timeout_us) {
     if (!rung && !work_.load(std::memory_order_acquire)) {
         pollfd both[2] = {{epoll_, POLLIN, 0}, {doorbell_, POLLIN, 0}};
         const timespec duration{timeout_us / 1'000'000, timeout_us % 1'000'000 * 1000};
+        PINION_HAND_OVER(kernel_waits);
         ppoll(both, 2, timeout_us < 0 ? nullptr : &duration, nullptr);
+        PINION_HAND_OVER(kernel_waited);
         rung = (both[1].revents & POLLIN) != 0;
     }
     if (!rung) return;
@@ -377,6 +380,7 @@ bool EpollKernel::pending() const {
 
 void EpollKernel::ring_doorbell() {
     if (doorbell_rung_.exchange(true, std::memory_order_seq_cst)) return;
+    PINION_HAND_OVER(doorbell_flagged);
     const std::uint64_t one = 1;
     while (write(doorbell_, &one, sizeof one) < 0 && errno == EINTR) {
     }

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/hand_over_point.hpp"
 #include "io/faults.hpp"
 #include "io/uring_errors.hpp"
 
@@ -267,8 +268,10 @@ void UringKernel::wait(std::int64_t timeout_us) {
         __kernel_timespec duration{slice / 1'000'000, slice % 1'000'000 * 1000};
         io_uring_getevents_arg argument{};
         argument.ts = reinterpret_cast<std::uintptr_t>(&duration);
+        PINION_HAND_OVER(kernel_waits);
         const long result = syscall(__NR_io_uring_enter, ring_.ring_fd, 0, 1,
                                     IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &argument, sizeof argument);
+        PINION_HAND_OVER(kernel_waited);
         if (result >= 0 || errno != ETIME) break;
         if (timeout_us >= 0 && (timeout_us -= slice) <= 0) break;
     }
@@ -277,6 +280,7 @@ void UringKernel::wait(std::int64_t timeout_us) {
 
 void UringKernel::ring_doorbell() {
     if (doorbell_rung_.exchange(true, std::memory_order_seq_cst)) return;
+    PINION_HAND_OVER(doorbell_flagged);
     const std::uint64_t one = 1;
     while (write(doorbell_, &one, sizeof one) < 0 && errno == EINTR) {
     }

@@ -12,6 +12,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/hand_over_point.hpp"
+
 namespace pinion::shard {
 
 class Baton {
@@ -19,7 +21,13 @@ public:
     // Acquire order: everything that the last holder wrote to the reactor is visible.
     bool try_take() {
         std::uint32_t expected = FREE;
-        return word_.compare_exchange_strong(expected, HELD, std::memory_order_acquire, std::memory_order_relaxed);
+        PINION_HAND_OVER(baton_tried);
+        if (!word_.compare_exchange_strong(expected, HELD, std::memory_order_acquire, std::memory_order_relaxed)) {
+            PINION_HAND_OVER(baton_refused);
+            return false;
+        }
+        PINION_HAND_OVER(baton_taken);
+        return true;
     }
 
     // Waits on a futex, never by yielding: the holder may be a thread of the same core that needs it to go on.
@@ -27,14 +35,20 @@ public:
         if (try_take()) return;
         // Once anybody has waited, the word stays CONTENDED until given: a spare wake-up is cheaper than a lost one.
         while (word_.exchange(CONTENDED, std::memory_order_acquire) != FREE) {
+            PINION_HAND_OVER(baton_waits);
             syscall(SYS_futex, &word_, FUTEX_WAIT_PRIVATE, CONTENDED, nullptr, nullptr, 0);
+            PINION_HAND_OVER(baton_woken);
         }
+        PINION_HAND_OVER(baton_taken);
     }
 
     void give() {
+        PINION_HAND_OVER(baton_given_soon);
         if (word_.exchange(FREE, std::memory_order_release) == CONTENDED) {
+            PINION_HAND_OVER(baton_wakes);
             syscall(SYS_futex, &word_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
         }
+        PINION_HAND_OVER(baton_given);
     }
 
     bool held() const { return word_.load(std::memory_order_relaxed) != FREE; }

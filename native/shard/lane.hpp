@@ -8,6 +8,7 @@
 #include <deque>
 #include <new>
 
+#include "base/hand_over_point.hpp"
 #include "shard/region.hpp"
 #include "shard/table.hpp"
 
@@ -97,7 +98,9 @@ public:
     void publish() {
         if (published_tail_ == request_tail_) return;
         published_tail_ = request_tail_;
+        PINION_HAND_OVER(lane_publishes);
         std::atomic_ref<std::uint32_t>(shared_->request_tail).store(request_tail_, std::memory_order_seq_cst);
+        PINION_HAND_OVER(lane_published);
     }
     // Published entries that the worker has not taken. Any thread: both counts are the mapping's.
     std::uint32_t unread() const { return load_acquire(shared_->request_tail) - load_acquire(shared_->request_head); }

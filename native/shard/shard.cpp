@@ -1,5 +1,6 @@
 #include "shard/shard.hpp"
 
+#include "base/hand_over_point.hpp"
 #include "io/epoll_kernel.hpp"
 #include "io/uring_kernel.hpp"
 #include "shard/reactor.hpp"
@@ -46,7 +47,9 @@ public:
         baton_.take();
         if (reactor_.live_lane() != lane) return leave_to_others();
         presence_.move(Place::turning);
+        PINION_HAND_OVER(worker_turning);
         const bool more = reactor_.turn(io::Driver::worker);
+        PINION_HAND_OVER(worker_turned);
         return leave(lane, more);
     }
 
@@ -54,13 +57,16 @@ public:
         baton_.take();
         if (reactor_.live_lane() != lane) return leave_to_others();
         presence_.move(Place::turning);
+        PINION_HAND_OVER(worker_turning);
         reactor_.flush(io::Driver::worker);
+        PINION_HAND_OVER(worker_turned);
         return leave(lane, kernel_.pending());
     }
 
     void worker_awake(std::uint32_t lane) override {
         const Presence::Reading now = presence_.read();
         if (now.place() == Place::asleep && live_hint_.load(std::memory_order_relaxed) == lane) {
+            PINION_HAND_OVER(worker_awakes);
             presence_.move_from(now, Place::away);
         }
     }
@@ -81,6 +87,7 @@ public:
     void attach(std::uint32_t lane, Wake wake, void* context) override {
         BatonHold hold(baton_);
         wakes_[lane] = {wake, context};
+        PINION_HAND_OVER(attaching);
     }
 
     void go_live(std::uint32_t lane) override {
@@ -88,7 +95,9 @@ public:
             BatonHold hold(baton_);
             reactor_.go_live(lane);
             live_hint_.store(lane, std::memory_order_relaxed);
+            PINION_HAND_OVER(going_live);
             presence_.move(Place::away);
+            PINION_HAND_OVER(went_live);
         }
         stand_in_.ring();  // from its drive without a worker
     }
@@ -97,7 +106,9 @@ public:
         {
             BatonHold hold(baton_);
             wakes_[lane] = {};
+            PINION_HAND_OVER(detaching);
             leave_lane(lane);
+            PINION_HAND_OVER(detached);
         }
         stand_in_.ring();
     }
@@ -106,7 +117,9 @@ public:
         {
             BatonHold hold(baton_);
             leave_lane(lane);
+            PINION_HAND_OVER(quarantined);
         }
+        PINION_HAND_OVER(quarantine_given);
         wake_driver();
     }
 
@@ -115,8 +128,10 @@ public:
             BatonHold hold(baton_);
             wakes_[lane] = {};
             leave_lane(lane);
+            PINION_HAND_OVER(releasing);
             reactor_.release_lane(lane);
         }
+        PINION_HAND_OVER(released);
         wake_driver();
     }
 
@@ -124,7 +139,9 @@ public:
         {
             BatonHold hold(baton_);
             reactor_.drain();
+            PINION_HAND_OVER(draining);
         }
+        PINION_HAND_OVER(drain_given);
         wake_driver();
     }
 
@@ -171,6 +188,7 @@ public:
     void wake_driver() override {
         BatonHold hold(baton_);
         wake_worker();
+        PINION_HAND_OVER(waking_driver);
         stand_in_.ring();
     }
 
@@ -193,25 +211,34 @@ private:
         if (reactor_.live_lane() != lane) {  // its lane broke: the stand-in drives from now on
             nobody_lives();
             baton_.give();
+            PINION_HAND_OVER(worker_broken);
             stand_in_.ring();
             return Next::sleep;
         }
         LaneEnd& end = reactor_.lane(lane);
         if (end.unread() != 0 || end.relieved()) {
             presence_.move(Place::away);
+            PINION_HAND_OVER(worker_away);
             baton_.give();
             return Next::dispatch;
         }
         if (more || reactor_.has_responses()) {
             presence_.move(Place::away);
+            PINION_HAND_OVER(worker_away);
             baton_.give();
             return Next::again;
         }
         presence_.move(Place::asleep);
         const Presence::Reading asleep = presence_.read();
+        PINION_HAND_OVER(worker_asleep);
         baton_.give();
         // Between giving the baton and sleeping, somebody else may have run a turn or a command.
-        if (end.unread() != 0 && presence_.move_from(asleep, Place::away)) return Next::dispatch;
+        PINION_HAND_OVER(worker_looks_again);
+        if (end.unread() != 0) {
+            PINION_HAND_OVER(worker_stays_awake);
+            if (presence_.move_from(asleep, Place::away)) return Next::dispatch;
+        }
+        PINION_HAND_OVER(worker_sleeps);
         return Next::sleep;
     }
 
@@ -220,6 +247,7 @@ private:
         const bool answers = reactor_.has_responses();
         if (answers) wake_worker();
         baton_.give();
+        PINION_HAND_OVER(worker_of_others);
         if (answers) stand_in_.ring();
         return Next::sleep;
     }

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <ctime>
 
+#include "base/hand_over_point.hpp"
 #include "shard/baton.hpp"
 #include "shard/presence.hpp"
 #include "shard/reactor.hpp"
@@ -102,6 +103,7 @@ public:
     void ring() {
         const std::uint64_t one = 1;
         [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
+        PINION_HAND_OVER(stand_in_rung);
         reactor_.kernel().ring_doorbell();
     }
 
@@ -134,12 +136,14 @@ private:
         bool work_before = false;
         while (!stopping_.load(std::memory_order_relaxed)) {
             const Presence::Reading now = presence_.read();
+            PINION_HAND_OVER(stand_in_read);
             // Asleep is where a worker also is when a callback of libuv's poll phase holds it: then the work that
             // should have woken it stays.
             const bool work = now.place() == Place::asleep && (reactor_.kernel().pending() || reactor_.has_responses());
             const bool overdue = now == before && (now.place() == Place::away || (work && work_before));
             if (now.place() == Place::nowhere || overdue) {
                 if (overdue) takeovers_.fetch_add(1, std::memory_order_relaxed);
+                PINION_HAND_OVER(stand_in_drives);
                 drive(now);
                 priority_.account(presence_.read().place() != Place::nowhere);
                 often = OFTEN_TICKS;
@@ -174,18 +178,32 @@ private:
                 continue;
             }
             if (presence_.read() != since) {
+                PINION_HAND_OVER(stand_in_gives_back);
                 baton_.give();
                 return;
             }
+            PINION_HAND_OVER(stand_in_takes_over);
             const bool more = reactor_.turn(io::Driver::stand_in);
+            PINION_HAND_OVER(stand_in_turned);
             wake_workers_(context_);
             // The live worker's lane broke in this turn.
-            if (reactor_.live_lane() == NONE && since.place() != Place::nowhere) presence_.move(Place::nowhere);
+            if (reactor_.live_lane() == NONE && since.place() != Place::nowhere) {
+                presence_.move(Place::nowhere);
+                PINION_HAND_OVER(stand_in_found_broken);
+            }
             bool wait = false;
             if (!more) {
+                PINION_HAND_OVER(stand_in_lies_down);
                 set_asleep(1);
+                PINION_HAND_OVER(stand_in_said_asleep);
                 wait = !reactor_.has_responses();
-                if (wait) reactor_.kernel().begin_wait();
+                PINION_HAND_OVER(stand_in_looked);
+                if (wait) {
+                    reactor_.kernel().begin_wait();
+                    PINION_HAND_OVER(stand_in_begun_wait);
+                } else {
+                    PINION_HAND_OVER(stand_in_stays_awake);
+                }
             }
             std::int64_t timeout_us = -1;
             if (wait) {
@@ -194,8 +212,13 @@ private:
                 if (since.place() != Place::nowhere && (timeout_us < 0 || timeout_us > WAIT_US)) timeout_us = WAIT_US;
             }
             baton_.give();
-            if (wait) reactor_.kernel().wait(timeout_us);
+            if (wait) {
+                PINION_HAND_OVER(stand_in_waits);
+                reactor_.kernel().wait(timeout_us);
+                PINION_HAND_OVER(stand_in_waited);
+            }
             set_asleep(0);
+            PINION_HAND_OVER(stand_in_awake);
             priority_.account(since.place() != Place::nowhere);
         }
     }
@@ -215,6 +238,7 @@ private:
             const std::int64_t timeout_ms = parked_timeout_ms();
             time = {timeout_ms / 1000, (timeout_ms % 1000) * 1'000'000};
             nanoseconds = timeout_ms;
+            PINION_HAND_OVER(stand_in_parks);
         }
         if (ppoll(fds, park ? 2 : 1, nanoseconds < 0 ? nullptr : &time, nullptr) > 0 && (fds[0].revents & POLLIN)) {
             std::uint64_t count;
@@ -225,6 +249,7 @@ private:
     // A parked stand-in wakes a little after the worker would have, for a time-out that the worker misses.
     std::int64_t parked_timeout_ms() {
         if (!baton_.try_take()) return 10;
+        PINION_HAND_OVER(stand_in_parking);
         const std::int64_t timeout = reactor_.next_timeout_ms();
         baton_.give();
         return timeout < 0 ? -1 : timeout + 100;

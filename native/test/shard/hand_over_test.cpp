@@ -9,27 +9,10 @@
 #include "shard/shard.cpp"
 #undef make_shard
 
-#include <chrono>
-#include <thread>
-
-#include "test/check.hpp"
-#include "test/shard/reactor_rig.hpp"
-#include "test/shard/simulated_worker.hpp"
+#include "test/shard/hand_over_rig.hpp"
 
 namespace pinion::test {
 namespace {
-
-using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
-
-std::atomic<std::uint64_t> jitter_seed{1};
-
-void jitter() {
-    thread_local std::mt19937_64 engine(jitter_seed.fetch_add(1));
-    const std::uint64_t dice = engine();
-    if (dice % 8 == 0) sched_yield();
-    if (dice % 64 == 1) std::this_thread::sleep_for(std::chrono::microseconds(dice / 64 % 400));
-}
 
 class JitterKernel : public io::EpollKernel {
 public:
@@ -62,170 +45,6 @@ public:
     }
 };
 
-// The thread of a worker: libuv's loop, the hooks and the dispatcher.
-class WorkerThread {
-public:
-    WorkerThread(shard::Shard& shard, std::uint32_t lane, std::uint64_t seed)
-        : shard_(shard),
-          lane_(lane),
-          dice_(seed),
-          worker_(dice_, plan()),
-          async_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-        worker_.lane.attach(shard.region_base(), shard.lane_offset(lane));
-        worker_.lane.ring_stand_in = [this] { shard_.ring_stand_in(); };
-        thread_ = std::thread([this] { run(); });
-    }
-    ~WorkerThread() {
-        end();
-        ::close(async_);
-    }
-
-    // The thread is ended wherever it is, and joined; its lane may be released.
-    void end() {
-        if (!thread_.joinable()) return;
-        stopping_.store(true);
-        wake(this);
-        thread_.join();
-    }
-    bool done() const { return done_.load(); }  // drained, and gone by itself
-    std::uint32_t lane() const { return lane_; }
-    const std::string& problem() const { return worker_.problem; }  // after end()
-    std::uint32_t started() const { return worker_.started; }
-
-private:
-    static WorkerPlan plan() {
-        return {.kind = false, .pace = 6, .answer_max = 20000, .part_max = 3000, .answers_all = true};
-    }
-
-    static void wake(void* self) {
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const ssize_t written = write(static_cast<WorkerThread*>(self)->async_, &one, sizeof one);
-    }
-
-    void run() {
-        shard_.attach(lane_, &WorkerThread::wake, this);
-        jitter();
-        shard_.go_live(lane_);
-        while (!stopping_.load()) {
-            shard::Next next = shard_.worker_turn(lane_);
-            jitter();
-            if (next == shard::Next::dispatch || shard_.lane_ready(lane_)) {
-                javascript();
-                next = shard_.worker_flush(lane_);
-            }
-            jitter();
-            sleep(next);
-            jitter();
-            shard_.worker_awake(lane_);
-            if (stopping_.load()) break;
-            // Timers and other callbacks: handlers that answer later.
-            if (!worker_.idle()) javascript();
-            const bool draining =
-                shard::load_acquire(worker_.lane.lane().lane_state) == unsigned(shard::LaneState::draining);
-            if (draining && worker_.idle() && ++drained_ > 3) break;
-        }
-        shard_.detach(lane_);
-        done_.store(true);
-    }
-
-    void javascript() {
-        for (unsigned n = dice_.below(8); n > 0; --n) worker_.step();
-        const std::uint32_t dice = dice_.below(100);
-        if (dice < 6) std::this_thread::sleep_for(std::chrono::microseconds(dice_.below(6000)));
-        if (dice == 99) std::this_thread::sleep_for(15ms);
-        worker_.step();
-    }
-
-    void sleep(shard::Next next) {
-        int timeout = -1;
-        const std::uint64_t deadline = shard_.next_deadline_ms();
-        if (deadline != UINT64_MAX) timeout = 1000;
-        if (!worker_.idle()) timeout = int(dice_.below(2));
-        if (next != shard::Next::sleep) timeout = 0;
-        pollfd both[2] = {{shard_.descriptor(), POLLIN, 0}, {async_, POLLIN, 0}};
-        poll(both, 2, timeout);
-        std::uint64_t count;
-        [[maybe_unused]] const ssize_t got = read(async_, &count, sizeof count);
-    }
-
-    shard::Shard& shard_;
-    std::uint32_t lane_;
-    Dice dice_;
-    SimulatedWorker worker_;
-    int async_;
-    unsigned drained_ = 0;
-    std::atomic<bool> stopping_{false};
-    std::atomic<bool> done_{false};
-    std::thread thread_;
-};
-
-struct Outcome {
-    unsigned answered = 0;
-    unsigned excused = 0;  // 502, 503: a worker died
-    std::string problem;
-};
-
-// Sends requests, some in one go, and reads their answers; reconnects where the server closes.
-void run_client(const sockaddr_in& address, std::uint64_t seed, const std::atomic<bool>& stop, bool deaths,
-                Outcome& outcome) {
-    Dice dice(seed);
-    std::uint32_t id = std::uint32_t(seed) * 1000000;
-    while (!stop.load() && outcome.problem.empty()) {
-        Peer peer(address);
-        for (unsigned rounds = dice.between(1, 20);
-             rounds > 0 && !peer.ended && outcome.problem.empty() && !stop.load(); --rounds) {
-            const std::size_t before = peer.in.answers.size();
-            const unsigned count = dice.between(1, 5);
-            std::vector<std::uint32_t> ids;
-            std::string text;
-            for (unsigned n = 0; n < count; ++n) {
-                if (dice.chance(25)) {
-                    ids.push_back(0);
-                    text += get("/fixed");
-                    continue;
-                }
-                ids.push_back(++id);
-                const std::uint32_t length = dice.chance(60)   ? 0
-                                             : dice.chance(80) ? dice.below(300)
-                                                               : dice.below(40000);
-                text += (length > 0 ? "POST /h/" : "GET /h/") + std::to_string(id) + "/" + std::to_string(length) +
-                        " HTTP/1.1\r\nHost: a\r\n";
-                if (length > 0) text += "Content-Length: " + std::to_string(length) + "\r\n";
-                text += "\r\n" + (length > 0 ? known_bytes(id, length) : std::string());
-            }
-            peer.write(text);
-            const auto patience = Clock::now() + 20s;
-            while (peer.in.answers.size() < before + count && !peer.ended) {
-                pollfd one{peer.fd(), short(peer.all_written() ? POLLIN : POLLIN | POLLOUT), 0};
-                poll(&one, 1, 100);
-                peer.pump();
-                if (Clock::now() > patience) {
-                    outcome.problem = "frozen: " + std::to_string(peer.in.answers.size() - before) + " of " +
-                                      std::to_string(count) + " answered" +
-                                      (peer.all_written() ? "" : ", not all taken");
-                    return;
-                }
-            }
-            if (peer.in.malformed) outcome.problem = "not HTTP: " + peer.in.rest().substr(0, 100);
-            if (peer.in.answers.size() > before + count) outcome.problem = "more answers than requests";
-            for (std::size_t n = before; n < peer.in.answers.size() && outcome.problem.empty(); ++n) {
-                const Answer& answer = peer.in.answers[n];
-                const std::uint32_t asked = ids[n - before];
-                const bool good = answer.status == 200 &&
-                                  (asked == 0 ? answer.body == "fixed\n" : is_known_answer(asked, answer.body));
-                ++outcome.answered;
-                if (good) continue;
-                ++outcome.excused;
-                if (answer.status != 200 && answer.status != 404 && deaths && asked != 0) continue;
-                outcome.problem =
-                    "request " + std::to_string(asked) + " got " + answer.head + answer.body.substr(0, 60);
-            }
-            if (peer.in.answers.size() < before + count && !deaths) outcome.problem = "the connection was closed early";
-        }
-        peer.close();
-    }
-}
-
 template <class K>
 void hand_overs(std::uint64_t seed, bool deaths, std::chrono::milliseconds duration) {
     jitter_seed.store(seed * 1000);
@@ -242,10 +61,11 @@ void hand_overs(std::uint64_t seed, bool deaths, std::chrono::milliseconds durat
 
     constexpr unsigned CLIENTS = 4;
     std::atomic<bool> stop{false};
+    const std::atomic<bool> quiet{false};
     Outcome outcomes[CLIENTS];
     std::vector<std::thread> clients;
     for (unsigned n = 0; n < CLIENTS; ++n) {
-        clients.emplace_back([&, n] { run_client(address, seed * CLIENTS + n, stop, deaths, outcomes[n]); });
+        clients.emplace_back([&, n] { run_client(address, seed * CLIENTS + n, stop, deaths, outcomes[n], quiet); });
     }
     std::vector<std::unique_ptr<WorkerThread>> workers;
     std::string problem;

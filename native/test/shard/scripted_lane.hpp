@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/hand_over_point.hpp"
 #include "shard/region.hpp"
 
 namespace pinion::test {
@@ -63,7 +64,10 @@ public:
         }
         if (!pushed) return;
         std::atomic_ref(lane_->response_tail).store(response_tail_, std::memory_order_seq_cst);
-        if (std::atomic_ref(lane_->stand_in_asleep).load(std::memory_order_seq_cst) != 0) ring_stand_in();
+        PINION_HAND_OVER(lane_pushed);
+        if (std::atomic_ref(lane_->stand_in_asleep).load(std::memory_order_seq_cst) == 0) return;
+        PINION_HAND_OVER(lane_rings);
+        ring_stand_in();
     }
     bool all_pushed() const { return outbox_.empty(); }
 

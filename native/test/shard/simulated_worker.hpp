@@ -31,7 +31,9 @@ public:
     std::string problem;
     // Looks at a request that starts; what it returns is wrong.
     std::function<std::string(std::uint32_t slot, std::uint32_t generation, std::uint32_t id)> on_start;
-    bool idle() const { return works_.empty() && parts_.empty() && lane.all_pushed() && lane.unread() == 0; }
+    bool idle() const { return !busy() && lane.unread() == 0; }
+    // With what it has taken off its lane.
+    bool busy() const { return !works_.empty() || !parts_.empty() || !lane.all_pushed(); }
     std::uint32_t started = 0;
     std::size_t body_parts() const { return parts_.size(); }
 

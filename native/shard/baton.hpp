@@ -42,13 +42,16 @@ public:
         PINION_HAND_OVER(baton_taken);
     }
 
-    void give() {
+    // True: somebody has been waiting for it. Whoever takes it again at once may come before them.
+    bool give() {
         PINION_HAND_OVER(baton_given_soon);
-        if (word_.exchange(FREE, std::memory_order_release) == CONTENDED) {
+        const bool wanted = word_.exchange(FREE, std::memory_order_release) == CONTENDED;
+        if (wanted) {
             PINION_HAND_OVER(baton_wakes);
             syscall(SYS_futex, &word_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
         }
         PINION_HAND_OVER(baton_given);
+        return wanted;
     }
 
     bool held() const { return word_.load(std::memory_order_relaxed) != FREE; }

@@ -110,6 +110,7 @@ public:
     std::uint64_t takeovers() const { return takeovers_.load(std::memory_order_relaxed); }
 
 private:
+    static constexpr int LET_GO_NS = 50'000;
     static constexpr int OFTEN_NS = 500'000;
     static constexpr int SELDOM_NS = 10'000'000;
     static constexpr std::int64_t WAIT_US = 500;  // while a worker lives: the switch back flushes its task work
@@ -174,7 +175,7 @@ private:
             if (!baton_.try_take()) {
                 // The main thread has a command under way, or the worker has just come back.
                 if (presence_.read() != since) return;
-                pause(50'000, false);
+                pause(LET_GO_NS, false);
                 continue;
             }
             if (presence_.read() != since) {
@@ -211,8 +212,10 @@ private:
                 if (timeout_ms >= 0) timeout_us = timeout_ms * 1000 + 1000;
                 if (since.place() != Place::nowhere && (timeout_us < 0 || timeout_us > WAIT_US)) timeout_us = WAIT_US;
             }
-            baton_.give();
-            if (wait) {
+            if (baton_.give()) {
+                // The worker, mostly. It may need this core to take it.
+                pause(LET_GO_NS, false);
+            } else if (wait) {
                 PINION_HAND_OVER(stand_in_waits);
                 reactor_.kernel().wait(timeout_us);
                 PINION_HAND_OVER(stand_in_waited);

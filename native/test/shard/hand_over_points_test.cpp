@@ -25,7 +25,7 @@ namespace pinion::test {
 namespace {
 
 constexpr unsigned CLIENTS = 3;
-constexpr auto BUDGET = 12s;    // of one shard for all of its stops; a few are usual
+constexpr auto BUDGET = 30s;    // of one shard for all of its stops; a few are usual
 constexpr auto PATIENCE = 60s;  // behind that it has frozen
 
 std::uint64_t number(const char* name, std::uint64_t otherwise) {
@@ -111,6 +111,8 @@ private:
                 if (workers_[n]->done()) finish(n--);
             }
             if (workers_.empty()) hire();
+            for (const auto& worker : workers_)
+                worker->stay_away(armed != Director::NONE && takes_stand_in(STOPS[armed]));
             ++rounds_;
             switch (need) {
                 case Need::reload:

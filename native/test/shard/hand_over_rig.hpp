@@ -82,6 +82,8 @@ public:
     // It writes what cannot be, and does nothing with its lane from then on. `absent`: it stays in JavaScript until
     // somebody has noticed, for 200 ms at most.
     void break_rules(bool absent) { breaking_.store(absent ? Breaking::absent : Breaking::present); }
+    // From now on in JavaScript for long, often: the stand-in drives.
+    void stay_away(bool often) { away_often_.store(often, std::memory_order_relaxed); }
     bool breaks_rules() const { return breaking_.load() != Breaking::no; }
     bool done() const { return done_.load(); }  // drained, and gone by itself
     std::uint32_t lane() const { return lane_; }
@@ -131,8 +133,9 @@ private:
         if (breaking_.load() != Breaking::no) return write_what_cannot_be();
         for (unsigned n = dice_.below(8); n > 0; --n) worker_.step();
         const std::uint32_t dice = dice_.below(100);
-        if (dice < 6) std::this_thread::sleep_for(std::chrono::microseconds(dice_.below(6000)));
-        if (dice == 99) std::this_thread::sleep_for(15ms);
+        const bool often = away_often_.load(std::memory_order_relaxed);
+        if (dice < (often ? 40 : 6)) std::this_thread::sleep_for(std::chrono::microseconds(dice_.below(6000)));
+        if (dice >= (often ? 90 : 99)) std::this_thread::sleep_for(15ms);
         worker_.step();
     }
 
@@ -168,6 +171,7 @@ private:
     std::atomic<bool> stopping_{false};
     std::atomic<bool> done_{false};
     std::atomic<Breaking> breaking_{Breaking::no};
+    std::atomic<bool> away_often_{false};
     std::thread thread_;
 };
 

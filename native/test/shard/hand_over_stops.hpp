@@ -161,6 +161,9 @@ inline constexpr Stop STOPS[] = {
 };
 inline constexpr unsigned STOP_COUNT = sizeof STOPS / sizeof STOPS[0];
 
+// Whether the stand-in has to drive for it.
+constexpr bool takes_stand_in(const Stop& stop) { return stop.who == STAND_IN || (stop.comers & S) != 0; }
+
 // A point that nobody stops at would be one that is not tested.
 constexpr bool every_point_has_a_stop() {
     for (unsigned point = 0; point < POINT_COUNT; ++point) {

@@ -270,8 +270,8 @@ export const schema = {
           0,
         ),
         interval: duration(
-          "A queue that has not been empty for so long is a standing one, and who has waited so long in it is refused; a shorter burst may wait.",
-          "1s",
+          "A queue that has not been empty for so long is a standing one, and who has waited so long in it, or would have to, is refused; a shorter burst may wait.",
+          "500ms",
         ),
       },
     },

@@ -32,7 +32,7 @@ public:
 
     void accept(int listener, Token token, bool stream);
     Socket accept_waiting(int listener);
-    bool is_reset(Socket socket) const { return io::is_reset(socket); }
+    PeerState peer_state(Socket socket) const { return io::peer_state(socket); }
     void receive(Socket socket, Token token, bool stream) {
         arm_reader(socket, {token, stream ? Reading::stream : Reading::segment, nullptr, 0});
     }

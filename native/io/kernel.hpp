@@ -71,7 +71,7 @@ concept Kernel = requires(K kernel, Token token, Socket socket, Completion* out,
     // Listening descriptors are ordinary ones that the shard made. stream: goes on until cancelled (multishot).
     kernel.accept(int{}, token, bool{} /*stream*/);
     // Optional, without an operation: `accept_waiting(listener)`, a connection that waits to be accepted, or -errno;
-    // `is_reset(socket)`, whether the peer has reset the connection.
+    // `peer_state(socket)`, whether the peer has gone.
     // Receives into segments that were lent; -ENOBUFS ends it when there is none.
     kernel.receive(socket, token, bool{} /*stream*/);
     // One receive into a range of the arena (large bodies).

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <cerrno>
 
@@ -16,9 +17,12 @@ int accept_waiting(int listener) {
     return accepted < 0 ? -errno : accepted;
 }
 
-bool is_reset(int socket) {
-    pollfd one{socket, 0, 0};
-    return poll(&one, 1, 0) > 0 && (one.revents & (POLLERR | POLLHUP)) != 0;
+PeerState peer_state(int socket) {
+    pollfd one{socket, POLLRDHUP, 0};
+    if (poll(&one, 1, 0) <= 0) return {};
+    int unread = 0;
+    if (ioctl(socket, FIONREAD, &unread) != 0 || unread < 0) unread = 0;
+    return {(one.revents & (POLLERR | POLLHUP)) != 0, (one.revents & POLLRDHUP) != 0, std::uint32_t(unread)};
 }
 
 }  // namespace pinion::io

@@ -54,7 +54,7 @@ public:
     }
 
     Socket accept_waiting(int listener) { return io::accept_waiting(listener); }
-    bool is_reset(Socket socket) const { return io::is_reset(socket); }
+    PeerState peer_state(Socket socket) const { return io::peer_state(socket); }
 
     void receive(Socket socket, Token token, bool stream) {
         io_uring_sqe* entry = next_entry(IORING_OP_RECV, socket, token);

@@ -157,6 +157,7 @@ private:
     void serve_starved();
     void wait_for_slot(Connection& connection, Wait what);
     void serve_lane_waiter(WaitList& list);
+    std::uint32_t slot_waiters() const { return laneless_.count + newcomers_.count + uploadless_.count; }
     double waiting_since_ns(const Connection& connection) const;
     void slot_came_back();
     void wait_for_room(Connection& connection);
@@ -181,6 +182,7 @@ private:
     bool save_partial_head(Connection& connection, const char* bytes, std::uint32_t length);
     void head_waits(Connection& connection, SegmentRecord& piece, std::uint32_t consumed, Wait what);
     bool take_up_head(Connection& connection, SegmentRecord& piece);
+    bool still_there(const Connection& connection, const http::Head& head) const;
     bool begin_from_block(Connection& connection, const http::Head& head, SegmentRecord& piece);
     Hold leave_head_block(Connection& connection);
     void drop_head_block(Connection& connection);
@@ -202,6 +204,8 @@ private:
     // --- reactor_admission.hpp ---
     void observe_queue();
     double oldest_waiting_ns();
+    std::uint64_t expected_wait_ms();
+    bool slots_move() const;
     void shed(LaneEnd& lane);
     Wait slot_for(const Connection& connection, const http::Head& head, const char* base, std::uint32_t slot,
                   std::uint32_t behind);
@@ -295,6 +299,8 @@ private:
     static constexpr std::uint32_t NATIVE_SLOTS = 16;         // that part of the slots is kept from handlers
     static constexpr std::uint32_t PROVEN_SLOTS = 8;          // and that part from those who have not proven themselves
     static constexpr std::uint32_t UPLOAD_SLOTS = 2;      // that part of the slots is for requests that still arrive
+    static constexpr std::uint32_t YOUNG_QUEUE_MS = 100;  // and fewer taken: its pace says nothing yet
+    static constexpr std::uint32_t YOUNG_QUEUE_TAKEN = 16;
     static constexpr std::uint32_t ACCEPT_MARGIN = 1024;  // nearer to the limit, connections are accepted one by one
     static constexpr std::uint32_t LINGER_BYTES = 256 * 1024;
     static constexpr std::uint32_t LINGER_MS = 2000;
@@ -334,7 +340,6 @@ private:
     std::uint32_t dirty_ = NONE;
     WaitList starved_heads_, starved_bodies_, slotless_, laneless_, newcomers_, uploadless_, roomless_, turnless_;
     WaitList stalled_;
-    std::uint32_t lane_waiters_ = 0;  // on laneless_, newcomers_ and uploadless_
     std::uint32_t uploads_ = 0;       // requests in flight whose body has not been read to its end
     std::uint32_t streams_ = 0;       // answers that come in parts and have begun
     std::uint32_t breaking_off_ = 0;  // slots of stalled answers that the lanes have not given back yet
@@ -342,9 +347,10 @@ private:
     std::uint32_t pipelined_left_ = 0;  // of PIPELINED_MAX, in this turn
     std::uint32_t behind_ = 0;          // requests in flight that are not the first of their connection
     AddressTable clients_;
-    std::uint64_t queue_empty_ms_ = 0;  // when no request was last seen waiting for its handler
-    std::uint64_t queue_moved_ms_ = 0;  // when one was last seen to be taken
-    std::uint32_t queue_taken_ = 0;     // how far it was
+    std::uint64_t queue_empty_ms_ = 0;     // when no request was last seen waiting for its handler
+    std::uint32_t queue_empty_taken_ = 0;  // how far it was
+    std::uint64_t queue_moved_ms_ = 0;     // when one was last seen to be taken
+    std::uint32_t queue_taken_ = 0;        // how far it was
     bool overloaded_ = false;
     std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
     std::vector<std::uint8_t> accept_armed_;

@@ -14,6 +14,9 @@ namespace pinion::shard {
 // `target` or longer, and who has waited for `interval` is refused too. So handlers are never idle, and who is served
 // has waited for `interval` at most, for about `target` mostly. A queue that does not move is no overload: one handler
 // holds the core, and what waits for it may be served in no time when it is done.
+//
+// Nobody waits in vain, either: who would wait for most of `interval`, going by how the queue has moved since it
+// was empty, is refused at once.
 
 // Once a turn, before its requests come in.
 template <class K>
@@ -25,10 +28,25 @@ void Reactor<K>::observe_queue() {
     queue_taken_ = taken;
     const Admission& admission = settings_.admission;
     const bool held = clock_.now_ms - queue_moved_ms_ >= admission.interval_ms;
-    if (oldest_ns == 0 || held) queue_empty_ms_ = clock_.now_ms;
-    overloaded_ = admission.target_ms != 0 && clock_.now_ms - queue_empty_ms_ > admission.interval_ms &&
-                  clock_.now_ns - oldest_ns >= double(admission.target_ms) * 1e6;
+    if (oldest_ns == 0 || held) {
+        queue_empty_ms_ = clock_.now_ms;
+        queue_empty_taken_ = taken;
+    }
+    const bool stands = clock_.now_ms - queue_empty_ms_ > admission.interval_ms &&
+                        clock_.now_ns - oldest_ns >= double(admission.target_ms) * 1e6;
+    overloaded_ = admission.target_ms != 0 && (stands || expected_wait_ms() > admission.interval_ms / 4 * 3);
     if (overloaded_) shed(*lane);
+}
+
+// How long a request that came now would wait; 0 also while the queue is too young to say.
+template <class K>
+std::uint64_t Reactor<K>::expected_wait_ms() {
+    const LaneEnd* lane = live();
+    if (lane == nullptr) return 0;
+    const std::uint64_t elapsed_ms = clock_.now_ms - queue_empty_ms_;
+    const std::uint32_t taken = lane->requests_taken() - queue_empty_taken_;
+    if (elapsed_ms < YOUNG_QUEUE_MS || taken < YOUNG_QUEUE_TAKEN) return 0;
+    return elapsed_ms * (lane->waiting() + (slots_move() ? laneless_.count : 0)) / taken;
 }
 
 // Refuses those at the front of the queue that have waited for too long.
@@ -55,12 +73,17 @@ double Reactor<K>::oldest_waiting_ns() {
     const std::uint32_t slot = lane->oldest_request();
     if (slot < exchanges_.capacity()) return exchanges_[slot].received_ns;  // or what the worker has written there
     std::uint32_t first = laneless_.first;
-    // Newcomers may wait for slow readers: that says nothing of the handlers.
-    if (first == NONE && streams_ <= exchanges_.used() / 2) first = newcomers_.first;
+    if (first == NONE && slots_move()) first = newcomers_.first;
     return first == NONE ? 0 : waiting_since_ns(connections_[first]);
 }
 
 // --- by slots ---
+
+// Slow readers may hold the slots that others wait for: then such a wait says nothing of the handlers.
+template <class K>
+bool Reactor<K>::slots_move() const {
+    return streams_ <= exchanges_.used() / 2;
+}
 
 // The last slots are kept for requests that need no handler: health and fixed answers go on when handlers do not.
 template <class K>

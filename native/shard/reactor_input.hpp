@@ -195,7 +195,27 @@ bool Reactor<K>::take_up_head(Connection& connection, SegmentRecord& piece) {
         wait_for_slot(connection, what);
         return false;
     }
+    if (!still_there(connection, head)) {
+        terminate(connection, true);
+        return false;
+    }
     return begin_from_block(connection, head, piece);
+}
+
+// While a head waits nothing is received: who has gone is seen here, before a handler is called for it. A client that
+// has sent all of its request, and ended its sending side, waits for the answer.
+template <class K>
+bool Reactor<K>::still_there(const Connection& connection, const http::Head& head) const {
+    if constexpr (requires { kernel_.peer_state(0); }) {
+        constexpr std::uint64_t LEAST_CHUNKED = 5;  // 0 CR LF CR LF
+        const auto peer = kernel_.peer_state(connection.socket);
+        if (!peer.ended || peer.reset) return !peer.reset;
+        const std::uint64_t body = head.framing == http::Framing::none      ? 0
+                                   : head.framing == http::Framing::chunked ? LEAST_CHUNKED
+                                                                            : head.content_length;
+        return settings_.half_open && std::uint64_t(connection.input_bytes) + peer.unread >= body;
+    }
+    return true;
 }
 
 template <class K>

@@ -57,7 +57,7 @@ void Reactor<K>::unstall(Connection& connection) {
 // How many slots are to be had from those who stall: one for each who waits, less those on their way back.
 template <class K>
 std::uint32_t Reactor<K>::slots_wanted() const {
-    const std::uint32_t wanted = lane_waiters_ + (memory_short() ? BATCH : 0);
+    const std::uint32_t wanted = slot_waiters() + (memory_short() ? BATCH : 0);
     return wanted - std::min(wanted, breaking_off_);
 }
 

@@ -14,6 +14,7 @@ void Reactor<K>::wait_on(WaitList& list, Connection& connection, Wait what) {
     connection.next_waiting = NONE;
     (list.first == NONE ? list.first : connections_[list.last].next_waiting) = index;
     list.last = index;
+    ++list.count;
 }
 
 // Takes the first off a list that is not empty.
@@ -22,6 +23,7 @@ Connection& Reactor<K>::next_of(WaitList& list) {
     Connection& connection = connections_[list.first];
     list.first = connection.next_waiting;
     if (list.first == NONE) list.last = NONE;
+    --list.count;
     connection.wait = Wait::nothing;
     mark(connection);
     return connection;
@@ -68,9 +70,9 @@ void Reactor<K>::wait_for_slot(Connection& connection, Wait what) {
     connection.deadline_ms = clock_.now_ms + settings_.timeouts.handler;  // its own part is done
     if (what == Wait::slot) return wait_on(slotless_, connection, what);
     // Each holds memory for its head, which must not become the last for those who need no slot.
-    const bool crowded = segments_.free_count() <= (reserve_ + input_reserve_) / 2 && input_reserve_ < reserve_;
-    if (lane_waiters_ >= settings_.limits.queue || crowded) return refuse(connection, 503);
-    ++lane_waiters_;
+    const std::uint32_t kept = (reserve_ + input_reserve_) / (connection.proven ? 4 : 2);
+    const bool crowded = segments_.free_count() <= kept && input_reserve_ < reserve_;
+    if (slot_waiters() >= settings_.limits.queue || crowded) return refuse(connection, 503);
     WaitList& list = what == Wait::upload_slot ? uploadless_ : what == Wait::new_slot ? newcomers_ : laneless_;
     wait_on(list, connection, what);
 }
@@ -86,13 +88,7 @@ void Reactor<K>::slot_came_back() {
 template <class K>
 void Reactor<K>::serve_lane_waiter(WaitList& list) {
     Connection& connection = next_of(list);
-    --lane_waiters_;
-    // Nothing is received meanwhile: who has gone is seen here, before a handler is called for it.
-    if (connection.state != ConnectionState::open) return;
-    if constexpr (requires { kernel_.is_reset(0); }) {
-        if (kernel_.is_reset(connection.socket)) return terminate(connection, true);
-    }
-    read_input(connection);
+    if (connection.state == ConnectionState::open) read_input(connection);
 }
 
 // When a connection began to wait for a slot.

@@ -57,6 +57,7 @@ enum class Wait : std::uint8_t {
 struct WaitList {
     std::uint32_t first = NONE;
     std::uint32_t last = NONE;
+    std::uint32_t count = 0;
 };
 
 struct Connection {

@@ -78,6 +78,41 @@ REACTOR_TEST(HeldCore, "admission: requests behind one handler that holds the co
     rig.check_all_returned();
 }
 
+REACTOR_TEST(LongQueue, "admission: who would wait for too long is refused at once, once the queue's pace is known") {
+    constexpr unsigned PEERS = 30, PIPELINED = 8;
+    shard::Settings settings = small_settings();
+    settings.limits.slots = 400;
+    settings.limits.queue = 400;
+    settings.limits.pipeline = PIPELINED;
+    settings.limits.arena_bytes = 2048 * layout::SEGMENT_BYTES;
+    settings.admission = {.target_ms = 20, .interval_ms = 2000};
+    ReactorRig<K> rig(std::move(settings));
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    std::vector<std::unique_ptr<Peer>> peers;
+    for (unsigned n = 0; n < PEERS; ++n) {
+        peers.push_back(rig.connect());
+        for (unsigned i = 0; i < PIPELINED; ++i) peers.back()->write(get("/h/" + std::to_string(n)));
+    }
+    CHECK(rig.until([&] { return rig.reactor->counters().requests == PEERS * PIPELINED; }));
+    // A handler that takes 20 ms, or longer on a busy machine: more than 4 s for all that wait.
+    for (unsigned n = 0; n < 20; ++n) {
+        pass(20);
+        const Started started = next_request(rig);
+        rig.worker.answer(started.slot, started.generation, {.body = "served"});
+        rig.quiet(1);
+    }
+    auto refused = rig.connect();
+    const auto& answers = rig.talk(*refused, get("/h/late") + get("/fixed"), 2);
+    REQUIRE_EQ(answers.size(), 2u);
+    CHECK_EQ(answers[0].status, 503u);
+    CHECK_EQ(answers[1].status, 200u);
+    for (const auto& peer : peers) {
+        for (const Answer& answer : peer->in.answers) CHECK_EQ(answer.status, 200u);
+    }
+    rig.check_all_returned();
+}
+
 REACTOR_TEST(NativeSlots, "admission: handlers never get the last slots, what waits for one is served in order") {
     ReactorRig<K> rig;
     REQUIRE_EQ(rig.failure, "");
@@ -110,6 +145,51 @@ REACTOR_TEST(NativeSlots, "admission: handlers never get the last slots, what wa
         REQUIRE_EQ(peers[n]->in.answers.size(), 2u);
         CHECK_EQ(peers[n]->in.answers[1].body, std::to_string(n));
     }
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(GoneUpload, "admission: whose body breaks off while it waits for a slot never reaches a handler") {
+    constexpr unsigned UPLOADS = 8;  // half of the slots
+    ReactorRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    const std::string head = "POST /h/up HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n";
+    const std::string chunked = "POST /h/up HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    std::vector<std::unique_ptr<Peer>> peers;
+    const auto wait_with = [&](const std::string& text) {
+        peers.push_back(rig.connect());
+        rig.talk(*peers.back(), get("/fixed"));
+        peers.back()->write(text);
+        rig.quiet();
+    };
+    std::vector<Started> started;
+    for (unsigned n = 0; n < UPLOADS; ++n) {
+        wait_with(head);
+        started.push_back(next_request(rig));
+    }
+    wait_with(head);
+    wait_with(chunked);
+    wait_with(head);
+    wait_with(chunked);
+    CHECK_EQ(rig.reactor->slots_used(), UPLOADS);
+    peers[8]->write("half of it");
+    peers[10]->write(std::string(100, 'b'));
+    peers[11]->write("1\r\nb\r\n0\r\n\r\n");
+    for (unsigned n = 8; n < 12; ++n) peers[n]->shutdown_write();
+    rig.quiet();
+    for (unsigned n = 0; n < UPLOADS; ++n) {
+        peers[n]->close(true);
+    }
+    rig.quiet();
+    for (const Started& each : started) rig.worker.give_back(each.slot, each.generation);
+    for (unsigned n = 10; n < 12; ++n) {
+        const Started next = next_request(rig);
+        REQUIRE(next.slot != layout::NO_OFFSET);
+        rig.worker.answer(next.slot, next.generation, {.body = "whole"});
+    }
+    CHECK(rig.until([&] { return peers[10]->in.answers.size() == 2 && peers[11]->in.answers.size() == 2; }));
+    for (unsigned n = 8; n < 10; ++n) CHECK(rig.until([&] { return peers[n]->ended; }));
+    CHECK_EQ(peers[8]->in.answers.size() + peers[9]->in.answers.size(), 2u);
     rig.check_all_returned();
 }
 

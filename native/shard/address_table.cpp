@@ -80,7 +80,7 @@ bool AddressTable::request(Key key, std::uint64_t now_us) {
     Client* client = find_or_begin(key);
     if (client == nullptr) return true;
     const std::uint64_t due = std::max(client->due_us, now_us);
-    if (due - now_us >= BURST_US) return false;
+    if (due - now_us + interval_us_ > BURST_US) return false;
     client->due_us = due + interval_us_;
     return true;
 }

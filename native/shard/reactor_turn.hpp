@@ -68,8 +68,8 @@ bool Reactor<K>::turn(io::Driver driver) {
     read_clock();
     observe_queue();
     ++turn_;
-    // Never most of the slots: each that is answered natively has its own until the turn ends.
-    pipelined_left_ = std::clamp(settings_.limits.slots / 4, 1u, PIPELINED_MAX);
+    // Never all of the slots: each that is answered natively has its own until the turn ends.
+    pipelined_left_ = std::clamp(settings_.limits.slots / 2, 1u, PIPELINED_MAX);
     turn_came();
     const unsigned count = kernel_.harvest(completions_, BATCH);
     for (unsigned i = 0; i < count; ++i) {

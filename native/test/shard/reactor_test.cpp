@@ -66,7 +66,7 @@ REACTOR_TEST(PipelineLimit, "reactor: no more requests of a connection than its 
 REACTOR_TEST(TurnShare, "reactor: a turn begins a bounded number of pipelined requests, and one of everybody else") {
     constexpr unsigned PIPELINED = 400;
     shard::Settings settings = small_settings();
-    settings.limits.slots = 128;
+    settings.limits.slots = 64;
     settings.limits.pipeline = 1000;
     ReactorRig<K> rig(std::move(settings));
     REQUIRE_EQ(rig.failure, "");

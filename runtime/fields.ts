@@ -213,7 +213,6 @@ function eachField(init: FieldsInit, add: (name: string, value: string) => void)
   }
 }
 
-// What a fetched response brings with it and its next hop must not see (RFC 9110 §7.6.1), or native code writes.
 /** The fields of a web Response: those that frame the message are dropped, since fetch() has already read it. */
 export function fieldsOfResponse(headers: Headers): FieldBlock {
   const block = new FieldBlock();

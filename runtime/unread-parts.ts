@@ -50,7 +50,13 @@ export class UnreadParts {
   }
 
   #close(): void {
-    if (this.#block !== null) this.#parts.push(this.#block.subarray(0, this.#filled));
+    if (this.#block !== null) {
+      // Whoever keeps it keeps the whole block.
+      const full = this.#filled >= BLOCK_BYTES / 2;
+      this.#parts.push(
+        full ? this.#block.subarray(0, this.#filled) : copyOf(this.#block, 0, this.#filled),
+      );
+    }
     this.#block = null;
     this.#filled = 0;
   }

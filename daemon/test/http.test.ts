@@ -1,6 +1,6 @@
 // HTTP/1.1 and 1.0 on the wire (RFC 9110, RFC 9112), with handlers in the real daemon.
 import test from "ava";
-import { startDaemon } from "./support/daemon.js";
+import { IO, startDaemon } from "./support/daemon.js";
 import { fetchRaw, Wire } from "./support/wire.js";
 
 const CONFIG = `
@@ -78,6 +78,36 @@ test.serial("pipelined answers keep their order, however their handlers finish",
   wire.send(waits.map((wait) => get(`/order?wait=${wait}`)).join("") + get("/robots.txt"));
   for (const wait of waits) t.is((await wire.answer()).body, `waited ${wait}`);
   t.is((await wire.answer()).body, "User-agent: *\n");
+  wire.close();
+});
+
+test.serial("pipelined requests that wait for the last of them all begin", async (t) => {
+  const count = 12;
+  const daemon = await startDaemon(t, {
+    exact: true,
+    config: `
+routes: [{ path: /together, handler: ./together.ts }]
+limits: { slots: 16 }
+timeouts: { handler: 20s }
+io: ${IO}
+`,
+    files: {
+      "together.ts": `
+let begun = 0;
+let all: () => void;
+const together = new Promise<void>((done) => (all = done));
+export default async () => {
+  if (++begun === ${count}) all();
+  await together;
+  return "all " + begun;
+};
+`,
+    },
+  });
+  // More than a turn begins of one connection, with so few slots; and nothing else comes that would bring a turn about.
+  const wire = await Wire.connect(daemon.port);
+  wire.send(get("/together").repeat(count));
+  for (let n = 0; n < count; n++) t.is((await wire.answer()).body, `all ${count}`);
   wire.close();
 });
 

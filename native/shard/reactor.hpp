@@ -6,7 +6,7 @@
 //   reactor_accept.hpp      listeners, new connections
 //   reactor_connection.hpp  the life of a connection, its time-outs
 //   reactor_receive.hpp     what has been received
-//   reactor_waiting.hpp     who waits for a segment, a slot, room
+//   reactor_waiting.hpp     who waits for a segment, a slot, room, the next turn
 //   reactor_stalled.hpp     clients that take nothing, and what gives way
 //   reactor_input.hpp       heads
 //   reactor_body.hpp        bodies
@@ -70,6 +70,8 @@ public:
     std::int64_t next_timeout_ms() const;
     std::uint64_t next_deadline_ms() const;  // the same, as CLOCK_MONOTONIC milliseconds; UINT64_MAX: none
     bool has_responses() const;              // any thread
+    // Requests wait for the next turn, and nothing else may bring it about.
+    bool turn_owed() const { return turnless_.first != NONE; }
     bool idle() const { return exchanges_.used() == 0; }
 
     // --- commands, with the baton ---
@@ -182,7 +184,8 @@ private:
     bool save_partial_head(Connection& connection, const char* bytes, std::uint32_t length);
     void head_waits(Connection& connection, SegmentRecord& piece, std::uint32_t consumed, Wait what);
     bool take_up_head(Connection& connection, SegmentRecord& piece);
-    bool still_there(const Connection& connection, const http::Head& head) const;
+    enum class Sender : std::uint8_t { there, ended_early, gone };
+    Sender sender_of(const Connection& connection, const http::Head& head) const;
     bool begin_from_block(Connection& connection, const http::Head& head, SegmentRecord& piece);
     Hold leave_head_block(Connection& connection);
     void drop_head_block(Connection& connection);

@@ -34,7 +34,8 @@ void Reactor<K>::observe_queue() {
     }
     const bool stands = clock_.now_ms - queue_empty_ms_ > admission.interval_ms &&
                         clock_.now_ns - oldest_ns >= double(admission.target_ms) * 1e6;
-    overloaded_ = admission.target_ms != 0 && (stands || expected_wait_ms() > admission.interval_ms / 4 * 3);
+    overloaded_ =
+        admission.target_ms != 0 && (stands || expected_wait_ms() > std::uint64_t{admission.interval_ms} * 3 / 4);
     if (overloaded_) shed(*lane);
 }
 
@@ -43,7 +44,8 @@ template <class K>
 std::uint64_t Reactor<K>::expected_wait_ms() {
     const LaneEnd* lane = live();
     if (lane == nullptr) return 0;
-    const std::uint64_t elapsed_ms = clock_.now_ms - queue_empty_ms_;
+    // Up to when it last moved: who holds the core now may be done soon.
+    const std::uint64_t elapsed_ms = queue_moved_ms_ > queue_empty_ms_ ? queue_moved_ms_ - queue_empty_ms_ : 0;
     const std::uint32_t taken = lane->requests_taken() - queue_empty_taken_;
     if (elapsed_ms < YOUNG_QUEUE_MS || taken < YOUNG_QUEUE_TAKEN) return 0;
     return elapsed_ms * (lane->waiting() + (slots_move() ? laneless_.count : 0)) / taken;

@@ -195,7 +195,14 @@ bool Reactor<K>::take_up_head(Connection& connection, SegmentRecord& piece) {
         wait_for_slot(connection, what);
         return false;
     }
-    if (!still_there(connection, head)) {
+    // Earlier ones of a half-closed client still get their answers.
+    const Sender sender = sender_of(connection, head);
+    const bool owed = connection.first != NONE || connection.output_first != NONE;
+    if (sender == Sender::ended_early && owed) {
+        refuse(connection, 400);
+        return false;
+    }
+    if (sender != Sender::there) {
         terminate(connection, true);
         return false;
     }
@@ -205,17 +212,21 @@ bool Reactor<K>::take_up_head(Connection& connection, SegmentRecord& piece) {
 // While a head waits nothing is received: who has gone is seen here, before a handler is called for it. A client that
 // has sent all of its request, and ended its sending side, waits for the answer.
 template <class K>
-bool Reactor<K>::still_there(const Connection& connection, const http::Head& head) const {
+auto Reactor<K>::sender_of(const Connection& connection, const http::Head& head) const -> Sender {
     if constexpr (requires { kernel_.peer_state(0); }) {
         constexpr std::uint64_t LEAST_CHUNKED = 5;  // 0 CR LF CR LF
         const auto peer = kernel_.peer_state(connection.socket);
-        if (!peer.ended || peer.reset) return !peer.reset;
+        if (peer.reset) return Sender::gone;
+        // What an armed receive has taken may be on its way; it tells of the end, too.
+        if (!peer.ended || connection.receive_armed) return Sender::there;
+        if (!settings_.half_open) return Sender::gone;
         const std::uint64_t body = head.framing == http::Framing::none      ? 0
                                    : head.framing == http::Framing::chunked ? LEAST_CHUNKED
                                                                             : head.content_length;
-        return settings_.half_open && std::uint64_t(connection.input_bytes) + peer.unread >= body;
+        const bool whole = std::uint64_t(connection.input_bytes) + peer.unread >= body;
+        return whole ? Sender::there : Sender::ended_early;
     }
-    return true;
+    return Sender::there;
 }
 
 template <class K>

@@ -30,6 +30,10 @@ void Reactor<K>::go_live(std::uint32_t lane) {
     if (live_ != NONE) lanes_[live_].set_state(LaneState::draining);
     lanes_[lane].set_state(LaneState::live);
     live_ = lane;
+    // The pace of its queue is not the last one's.
+    read_clock();
+    queue_empty_ms_ = queue_moved_ms_ = clock_.now_ms;
+    queue_empty_taken_ = queue_taken_ = lanes_[lane].requests_taken();
 }
 
 template <class K>

@@ -61,7 +61,7 @@ void Reactor<K>::advance_order(Connection& connection) {
         if (connection.close_after) drop_later(connection);
     }
     if (!moved) return;
-    if (connection.first == NONE && !connection.waits_for_slot()) {
+    if (connection.first == NONE && !connection.waits_for_slot() && !connection.head_complete) {
         const std::uint32_t wait = connection.head_length > 0 ? settings_.timeouts.head : settings_.timeouts.keep_alive;
         connection.deadline_ms = clock_.now_ms + wait;
     }

@@ -70,6 +70,7 @@ bool Reactor<K>::turn(io::Driver driver) {
     ++turn_;
     // Never all of the slots: each that is answered natively has its own until the turn ends.
     pipelined_left_ = std::clamp(settings_.limits.slots / 2, 1u, PIPELINED_MAX);
+    slot_came_back();  // before those who have not waited
     turn_came();
     const unsigned count = kernel_.harvest(completions_, BATCH);
     for (unsigned i = 0; i < count; ++i) {
@@ -97,7 +98,7 @@ bool Reactor<K>::turn(io::Driver driver) {
         }
     }
     finish_turn();
-    return count == BATCH || turnless_.first != NONE;
+    return count == BATCH || turn_owed();
 }
 
 template <class K>

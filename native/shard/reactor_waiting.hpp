@@ -1,4 +1,4 @@
-// Reactor: connections that wait for a segment, a slot or room on a lane, first in, first out.
+// Reactor: connections that wait for a segment, a slot, room on a lane or the next turn, first in, first out.
 #pragma once
 
 #include <algorithm>

@@ -60,7 +60,7 @@ public:
         PINION_HAND_OVER(worker_turning);
         reactor_.flush(io::Driver::worker);
         PINION_HAND_OVER(worker_turned);
-        return leave(lane, kernel_.pending());
+        return leave(lane, kernel_.pending() || reactor_.turn_owed());
     }
 
     void worker_awake(std::uint32_t lane) override {

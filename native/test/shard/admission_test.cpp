@@ -78,6 +78,41 @@ REACTOR_TEST(HeldCore, "admission: requests behind one handler that holds the co
     rig.check_all_returned();
 }
 
+REACTOR_TEST(HeldQueue, "admission: a queue that has moved fast is not long because one handler holds the core now") {
+    shard::Settings settings = small_settings();
+    settings.limits.slots = 400;
+    settings.limits.queue = 400;
+    settings.limits.pipeline = 64;
+    settings.limits.arena_bytes = 2048 * layout::SEGMENT_BYTES;
+    settings.admission = {.target_ms = 20, .interval_ms = 3000};
+    ReactorRig<K> rig(std::move(settings));
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    auto burst = rig.connect();
+    for (unsigned n = 0; n < 60; ++n) burst->write(get("/h/" + std::to_string(n)));
+    CHECK(rig.until([&] { return rig.reactor->counters().requests == 60; }));
+    const auto take = [&] {
+        const Started started = next_request(rig);
+        rig.worker.answer(started.slot, started.generation, {.body = "served"});
+        rig.quiet(1);
+    };
+    // 8 ms each, or somewhat more; then one takes longer than all the others.
+    for (unsigned n = 0; n < 20; ++n) {
+        pass(8);
+        take();
+    }
+    pass(1800);
+    rig.quiet();
+    auto late = rig.connect();
+    late->write(get("/h/late"));
+    rig.quiet();
+    for (unsigned n = 20; n < 61; ++n) take();
+    CHECK(rig.until([&] { return late->in.answers.size() == 1 && burst->in.answers.size() == 60; }));
+    REQUIRE_EQ(late->in.answers.size(), 1u);
+    CHECK_EQ(late->in.answers[0].status, 200u);
+    rig.check_all_returned();
+}
+
 REACTOR_TEST(LongQueue, "admission: who would wait for too long is refused at once, once the queue's pace is known") {
     constexpr unsigned PEERS = 30, PIPELINED = 8;
     shard::Settings settings = small_settings();

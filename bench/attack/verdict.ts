@@ -6,10 +6,10 @@ export const LEAST_RATE = 0.8;
 /** Times the p99 before. */
 export const MOST_P99 = 3;
 /**
- * Memory beyond what the server had before: the arena, and the new generation of a JavaScript heap (two halves of up to
- * 16 MiB in Node's default), which grows with any load.
+ * Memory beyond what the server had before: the arena, and the new generation of a JavaScript heap (up to 16 MiB in Node's
+ * default), which grows with any load.
  */
-export const HEAP_BYTES = 32 * 1024 * 1024;
+export const HEAP_BYTES = 16 * 1024 * 1024;
 
 export interface Verdict {
   pass: boolean;

@@ -104,7 +104,7 @@ export default async () => {
 `,
     },
   });
-  // More than a turn begins of one connection, with so few slots; and nothing else comes that would bring a turn about.
+  // More than a turn begins of one connection, with so few slots.
   const wire = await Wire.connect(daemon.port);
   wire.send(get("/together").repeat(count));
   for (let n = 0; n < count; n++) t.is((await wire.answer()).body, `all ${count}`);

@@ -1,7 +1,7 @@
 // The completion interface on epoll, for where io_uring is forbidden or too old.
 //
 // Every socket is registered once, edge-triggered, when it is first used. Operations are queued and tried at the next
-// submit() (sends) or harvest() (everything); one that would block waits for its socket's next edge. What completes
+// send_at_once() or submit() (sends) or harvest() (everything); one that would block waits for its socket's next edge. What completes
 // goes into a queue of this class's own, from which harvest() takes. When submit() leaves something in it, it writes to
 // an eventfd in the epoll set, so that descriptor() tells of these completions too.
 #pragma once
@@ -63,13 +63,16 @@ public:
 
     unsigned harvest(Completion* out, unsigned max) {
         if (completed_.empty() || announced_) progress();
-        unsigned taken = 0;
-        while (taken < max && !completed_.empty()) {
-            out[taken++] = completed_.front();
-            completed_.pop_front();
-        }
+        const unsigned taken = take_completed(out, max);
         tell_work();
         return taken;
+    }
+
+    // Those that succeed would be announced otherwise, for nothing but their completions.
+    unsigned send_at_once(Completion* out, unsigned max) {
+        if (!completed_.empty() || sending_.empty()) return 0;
+        run_sends();
+        return take_completed(out, max);
     }
 
     void submit() {
@@ -136,6 +139,14 @@ private:
     void cancel_reader(int fd, Descriptor& descriptor);
     void finish_reader(Descriptor& descriptor, std::int32_t result, std::uint32_t segment = NO_SEGMENT);
 
+    unsigned take_completed(Completion* out, unsigned max) {
+        unsigned taken = 0;
+        while (taken < max && !completed_.empty()) {
+            out[taken++] = completed_.front();
+            completed_.pop_front();
+        }
+        return taken;
+    }
     void progress();
     void announce();
     void poll_events();

@@ -206,6 +206,27 @@ void UringKernel::settle_backlog() {
     }
 }
 
+// 1: done, and the entry is out of the queue; 0: it stays there, because it is no send, or one that would have to wait.
+unsigned UringKernel::send_lone(Completion* out, const io_uring_sqe& entry) {
+    if (entry.opcode != IORING_OP_SEND && entry.opcode != IORING_OP_SENDMSG) return 0;
+    const auto* from = reinterpret_cast<const void*>(std::uintptr_t(entry.addr));
+    const int flags = int(entry.msg_flags) | MSG_DONTWAIT;
+    ssize_t sent;
+    do {
+        if (PINION_FAULT(send)) {
+            sent = -1;
+        } else if (entry.opcode == IORING_OP_SEND) {
+            sent = ::send(entry.fd, from, entry.len, flags);
+        } else {
+            sent = ::sendmsg(entry.fd, static_cast<const msghdr*>(from), flags);
+        }
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return 0;
+    out[0] = {Token::unpack(entry.user_data), sent < 0 ? -errno : std::int32_t(sent), NO_SEGMENT, false};
+    --sq_tail_;
+    return 1;
+}
+
 void UringKernel::flush() {
     bool flushed_overflow = false;
     for (;;) {

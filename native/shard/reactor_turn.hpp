@@ -121,6 +121,7 @@ void Reactor<K>::finish_turn() {
     break_off_stalled();  // for those who still wait
     room_came_back();
     settle_marked();
+    send_at_once();
     lend_segments();
     serve_starved();
     const std::uint32_t window = std::min(share(2 * reserve_), STREAM_WINDOW_BYTES);
@@ -133,6 +134,16 @@ void Reactor<K>::finish_turn() {
     }
     kernel_.submit();
     if (log_) log_->flush();
+}
+
+// What these sends have brought is known before anybody sleeps: else it would be the loop's next round.
+template <class K>
+void Reactor<K>::send_at_once() {
+    const unsigned count = kernel_.send_at_once(completions_, BATCH);
+    for (unsigned i = 0; i < count; ++i) {
+        if (Connection* connection = find(completions_[i].token)) sent(*connection, completions_[i].result);
+    }
+    if (count > 0) settle_marked();
 }
 
 template <class K>

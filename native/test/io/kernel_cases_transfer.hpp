@@ -333,6 +333,48 @@ void send_waits_for_room() {
 }
 
 template <class K>
+void sends_at_once() {
+    Rig<K> rig;
+    OPENED(rig);
+    auto [client, socket] = rig.connected();
+    Completion done[4];
+    CHECK_EQ(rig.kernel.send_at_once(done, 4), 0u);
+    rig.kernel.send(socket, token(Operation::send, 3, 7), "abc", 3);
+    REQUIRE_EQ(rig.kernel.send_at_once(done, 4), 1u);
+    CHECK_EQ(done[0].token.pack(), token(Operation::send, 3, 7).pack());
+    CHECK_EQ(done[0].result, 3);
+    CHECK_EQ(done[0].segment, NO_SEGMENT);
+    CHECK(!done[0].more);
+    CHECK(client.read(3) == "abc");
+    CHECK(rig.take_rest().empty());  // that was its one completion
+    const iovec parts[] = {{const_cast<char*>("de"), 2}, {const_cast<char*>("f"), 1}};
+    rig.kernel.send_vectored(socket, token(Operation::send), parts, 2);
+    REQUIRE_EQ(rig.kernel.send_at_once(done, 4), 1u);
+    CHECK_EQ(done[0].result, 3);
+    CHECK(client.read(3) == "def");
+    // What would have to wait stays queued.
+    const std::string bytes = pattern(16'000'000);
+    const std::size_t sent = fill(rig, socket, bytes);
+    REQUIRE(sent > 0 && sent < bytes.size());
+    CHECK_EQ(rig.kernel.send_at_once(done, 4), 0u);
+    rig.kernel.cancel(token(Operation::send));
+    REQUIRE_EQ(rig.take(1).size(), 1u);
+    rig.kernel.send(socket, token(Operation::send), "x", 1);
+    CHECK_EQ(rig.kernel.send_at_once(done, 4), 0u);
+    CHECK(client.read(sent) == bytes.substr(0, sent));
+    const std::vector<Completion> waited = rig.take(1);
+    REQUIRE_EQ(waited.size(), 1u);
+    CHECK_EQ(waited[0].result, 1);
+    CHECK(client.read(1) == "x");
+    client.reset();
+    for (int n = 0; n < 2; ++n) {
+        rig.kernel.send(socket, token(Operation::send), "abc", 3);
+        REQUIRE_EQ(rig.kernel.send_at_once(done, 4), 1u);
+    }
+    CHECK_EQ(done[0].result, -EPIPE);
+}
+
+template <class K>
 void send_vectored_in_order() {
     Rig<K> rig;
     OPENED(rig);

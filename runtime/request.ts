@@ -232,22 +232,16 @@ export class RequestView<Pattern extends string = string> {
   /** The body as UTF-8; what is not valid is replaced by U+FFFD, a byte order mark dropped. */
   async text(): Promise<string> {
     const exchange = this.#use();
-    let text: string;
-    if (this.#whole(exchange)) {
-      const { words, bytes } = exchange.region;
-      const offset = words[exchange.base + SLOT_BODY_OFFSET_WORD] as number;
-      const length = words[exchange.base + SLOT_BODY_LENGTH_WORD] as number;
-      text = bytes.toString("utf8", offset, offset + length);
-    } else {
-      const whole = await this.#collect(exchange);
-      text = Buffer.from(whole.buffer).toString("utf8");
-    }
-    return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+    return this.#whole(exchange) ? wholeText(exchange) : decode(await this.#collect(exchange));
   }
 
   /** The body as JSON; what is not valid is a BadRequestError: a 400 unless the handler catches it. */
   async json<Value = unknown>(): Promise<Value> {
-    const text = await this.text();
+    const exchange = this.#use();
+    // Not by text(): a promise more costs 0.3 us.
+    const text = this.#whole(exchange)
+      ? wholeText(exchange)
+      : decode(await this.#collect(exchange));
     try {
       return JSON.parse(text) as Value;
     } catch (error) {
@@ -291,4 +285,18 @@ export class RequestView<Pattern extends string = string> {
     );
     return this.#stream;
   }
+}
+
+function wholeText({ region, base }: Exchange): string {
+  const offset = region.words[base + SLOT_BODY_OFFSET_WORD] as number;
+  const length = region.words[base + SLOT_BODY_LENGTH_WORD] as number;
+  return withoutMark(region.bytes.toString("utf8", offset, offset + length));
+}
+
+function decode(whole: Uint8Array): string {
+  return withoutMark(Buffer.from(whole.buffer).toString("utf8"));
+}
+
+function withoutMark(text: string): string {
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }

@@ -32,7 +32,6 @@ export const ROOT = join(import.meta.dirname, "../..");
 const BENCH = join(ROOT, "bench");
 const PEERS = join(BENCH, "peers/node_modules");
 const RELEASE = join(ROOT, "build/release");
-const FLOOR_URING = join(RELEASE, "floor_uring");
 export const LOAD_CLIENT = join(RELEASE, "load");
 /** Pinion's own, for `blocked`. */
 const NATIVE: readonly RouteName[] = ["fixed", "spin"];
@@ -47,18 +46,25 @@ function which(program: string): string | undefined {
 
 let uring: { missing: string | undefined } | undefined;
 
-/** The floor's own set-up decides: what it cannot have, Pinion cannot either. */
+/** Pinion on io_uring is measured only where its floor runs: its excess is counted from there. */
 function uringMissing(): string | undefined {
-  uring ??= { missing: probeUring() };
+  uring ??= { missing: floorMissing("uring") };
   return uring.missing;
 }
 
-function probeUring(): string | undefined {
-  if (!existsSync(FLOOR_URING)) {
-    return "sudo apt-get install liburing-dev && rm -f build/release/build.ninja && npm run build";
+/** How to get a floor that is not in `folder`, or does not run here. */
+export function floorMissing(kind: "uring" | "epoll", folder = RELEASE): string | undefined {
+  const program = join(folder, `floor_${kind}`);
+  if (!existsSync(program)) {
+    // They are built in one go, so what was left out of it could not be built: native/CMakeLists.txt.
+    const leftOut = kind === "uring" && existsSync(join(folder, "floor_epoll"));
+    return leftOut
+      ? "liburing 2.3 or newer (package liburing-dev; Ubuntu 22.04 has 2.1, which is too old), then rm -f build/release/build.ninja && ops/native release addon floor"
+      : "ops/native release floor";
   }
+  if (kind === "epoll") return undefined;
   try {
-    run(FLOOR_URING, ["--probe"]);
+    run(program, ["--probe"]);
     return undefined;
   } catch (error) {
     const reason = error instanceof Error ? error.message.trim().split("\n").at(-1) : "";
@@ -72,10 +78,7 @@ function floor(kind: "uring" | "epoll"): Server {
     name: `floor-${kind}`,
     routes: HANDLED,
     floor: `floor-${kind}`,
-    missing: () => {
-      if (kind === "uring") return uringMissing();
-      return existsSync(program) ? undefined : "ops/native release floor";
-    },
+    missing: () => (kind === "uring" ? uringMissing() : floorMissing(kind)),
     version: () => "bench/floor",
     command: ({ port, floor: { requestBytes, answerFile } }) => ({
       command: program,

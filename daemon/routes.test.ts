@@ -54,6 +54,22 @@ test("routes with the same module and options share a handler", (t) => {
   ]);
 });
 
+test("eight times as many handlers take about eight times as long, not sixty-four", (t) => {
+  const route = (n: number) => `  - { path: /r${n}, handler: ./plan.js, options: { n: ${n} } }\n`;
+  const best = (count: number) => {
+    const loaded = load(`routes:\n${Array.from({ length: count }, (_, n) => route(n)).join("")}`);
+    const times = [1, 2, 3].map(() => {
+      const began = performance.now();
+      t.is(planRoutes(loaded, modules).handlers.length, count);
+      return performance.now() - began;
+    });
+    return Math.min(...times);
+  };
+  const few = best(1000);
+  const many = best(8000);
+  t.true(many < 24 * few, `${many} ms instead of ${few}`);
+});
+
 test("a fixed answer has its type and fields", (t) => {
   const { native } = plan(
     "routes:\n  - { path: /a, respond: { status: 201, type: a/b, headers: { x: y }, body: é } }\n  - { path: /b, respond: { body: b } }\n  - { path: /c, respond: { status: 204 } }\n",

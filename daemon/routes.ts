@@ -24,11 +24,9 @@ type Modules = HandlerModules["byName"];
 export function planRoutes(loaded: LoadedConfig, modules: Modules): RoutePlan {
   const { config, document } = loaded;
   const handlers: HandlerSource[] = [];
+  const indexOf = handlerIndex(handlers, modules);
   const native = config.routes.map((route): NativeRoute => {
-    const handler =
-      route.handler === undefined
-        ? -1
-        : handlerIndex(handlers, route.handler, route.options, modules);
+    const handler = route.handler === undefined ? -1 : indexOf(route.handler, route.options);
     return {
       pattern: route.path,
       methods: methodBits(methodsOf(route, modules)),
@@ -126,18 +124,21 @@ function methodBits(methods: readonly Method[]): number {
 }
 
 // Routes that name the same module with the same options share one handler: its factory is called once.
+// Appends to `handlers` what is not there yet.
 function handlerIndex(
   handlers: HandlerSource[],
-  name: string,
-  options: unknown,
   modules: Modules,
-): number {
-  const key = JSON.stringify(options);
-  const found = handlers.findIndex(
-    (handler) => handler.name === name && JSON.stringify(handler.options) === key,
-  );
-  if (found !== -1) return found;
-  return handlers.push({ name, url: modules.get(name)?.url ?? "", options }) - 1;
+): (name: string, options: unknown) => number {
+  const known = new Map<string, number>();
+  return (name, options) => {
+    const key = `${name}\0${JSON.stringify(options)}`;
+    const index = known.get(key) ?? handlers.length;
+    if (index === handlers.length) {
+      handlers.push({ name, url: modules.get(name)?.url ?? "", options });
+      known.set(key, index);
+    }
+    return index;
+  };
 }
 
 function fixedAnswer({ status, type, headers, body }: RespondConfig) {

@@ -83,6 +83,8 @@ for (const [file, statement, refused] of [
   ["runtime/a.ts", 'import { parse } from "yaml";', false],
   ["runtime/a.ts", 'import test from "ava";', true],
   ["runtime/a.test.ts", 'import test from "ava";', false],
+  ["runtime/a.test.support.ts", 'import test from "ava";', false],
+  ["runtime/a.support.ts", 'import test from "ava";', true],
   ["runtime/a.ts", 'import left from "left-pad";', true],
   ["daemon/a.ts", 'import { loadAddon } from "../runtime/addon-loader.js";', false],
   ["daemon/a.ts", 'import { Dispatcher } from "../runtime/dispatcher.js";', true],

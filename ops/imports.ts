@@ -80,7 +80,7 @@ interface Import {
 function typescriptViolation(file: string, found: Import, sources: Sources): string | undefined {
   const { specifier, typeOnly } = found;
   const folder = topFolder(file);
-  const isTest = file.endsWith(".test.ts") || file.startsWith("daemon/test/");
+  const isTest = /\.test(\.support)?\.ts$/.test(file) || file.startsWith("daemon/test/");
   if (specifier.startsWith("node:")) return undefined;
   if (!specifier.startsWith("."))
     return packageViolation(file, folder, specifier, typeOnly || isTest, sources);

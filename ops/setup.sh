@@ -64,10 +64,10 @@ use_fetched_node() {
 }
 
 # npm, and in the same go what the build needs: whoever has to type the command has to type one.
-install_npm() {
+install_npm() { # missing_for_run|missing_tools
     local missing
     if command -v npm >/dev/null; then return; fi
-    mapfile -t missing < <(missing_tools)
+    mapfile -t missing < <("$1")
     install_packages npm "${missing[@]}"
 }
 
@@ -78,10 +78,10 @@ setup_node() {
     if [ -x ".node/$NODE_FETCHED/bin/npm" ]; then
         use_fetched_node
     elif [ -n "$found" ] && node_suffices "$found"; then
-        install_npm
+        install_npm missing_for_run
     else
         say "Node: ${found:-none in PATH}${found:+ is older than $NODE_LEAST}"
-        install_npm
+        install_npm missing_tools # the Node that is fetched brings libuv's headers
         fetch_node "$NODE_FETCHED"
         # The npm that fetched it may be too old to run on it.
         unpack_from_npm npm@11 ".node/$NODE_FETCHED/lib/node_modules/npm"

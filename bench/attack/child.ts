@@ -44,7 +44,7 @@ export function startHelper(
   options: object,
   cpus: string | undefined,
   mostSeconds: number,
-  last = false,
+  { last = false } = {},
 ): Helper {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const words = [process.execPath, path, JSON.stringify(options)];

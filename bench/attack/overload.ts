@@ -53,7 +53,7 @@ export async function runOverload(
       } satisfies OverloadOptions,
       options.clientCpus,
       most,
-      true,
+      { last: true },
     );
     await load.message("during");
     watch.phase("during");

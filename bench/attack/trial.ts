@@ -178,7 +178,7 @@ export async function runTrial(
       } satisfies AttackerOptions,
       options.clientCpus,
       options.seconds + 10,
-      true,
+      { last: true },
     );
     const tally = await attacker.message<Tally>("result");
     await attacker.exited;

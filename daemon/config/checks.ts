@@ -1,7 +1,7 @@
 // What the schema cannot say: values that must fit each other, and the machine.
 import { clash, parseAddress } from "./address.js";
 import type { ConfigDocument, Path } from "./document.js";
-import { checkModule } from "./missing-module.js";
+import { checkModule, nearestModules, type NearestModule } from "./missing-module.js";
 import { findClashes, type Claim } from "./patterns.js";
 import type { Problem } from "./problem.js";
 import { schema } from "./schema.js";
@@ -35,12 +35,13 @@ const OWNED_FIELDS = [
 
 /** All problems of a configuration whose shape is right. Items that the schema refused are undefined. */
 export function checkConfig(config: ConfigFile, context: CheckContext): Problem[] {
+  const nearestTo = nearestModules(context.folder);
   return [
     ...parseListen(config.listen, context).problems,
     ...checkLimits(config, context),
     ...checkHealth(config, context),
     ...config.routes.flatMap((route: RouteConfig | undefined, index) =>
-      route === undefined ? [] : checkRoute(route, ["routes", index], context),
+      route === undefined ? [] : checkRoute(route, ["routes", index], { ...context, nearestTo }),
     ),
     ...findClashes(claimsOf(config, context.document)),
   ];
@@ -150,7 +151,7 @@ function checkHealth({ health }: ConfigFile, { document, checkPattern }: CheckCo
 function checkRoute(
   route: RouteConfig,
   path: Path,
-  { document, folder, checkPattern }: CheckContext,
+  { document, folder, checkPattern, nearestTo }: CheckContext & { nearestTo: NearestModule },
 ): Problem[] {
   const problems = checkOnePattern(route.path, [...path, "path"], document, checkPattern);
   const report = (code: string, message: string, offset: number) =>
@@ -194,7 +195,7 @@ function checkRoute(
       document.valueOffset([...path, "methods", repeated]),
     );
   if (route.handler !== undefined) {
-    const message = checkModule(route.handler, folder);
+    const message = checkModule(route.handler, folder, nearestTo);
     if (message !== undefined)
       report("config/missing-handler", message, document.valueOffset([...path, "handler"]));
   }

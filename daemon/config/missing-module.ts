@@ -1,10 +1,28 @@
 // A handler's file, and which one was probably meant if it is not there.
 import { type Dirent, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
+import { SHOWN_MAX } from "./problem.js";
 import { nearest } from "./suggest.js";
 
+/** The module that is most likely meant by a `handler`, as it would be written. */
+export type NearestModule = (handler: string) => string | undefined;
+
+/** Looks for each name once, and for no more names than problems are shown: each look reads folders. */
+export function nearestModules(folder: string): NearestModule {
+  const found = new Map<string, string | undefined>();
+  return (handler) => {
+    if (!found.has(handler) && found.size < SHOWN_MAX)
+      found.set(handler, nearestModule(handler, folder));
+    return found.get(handler);
+  };
+}
+
 /** What is wrong with a `handler` as a file; undefined: nothing. */
-export function checkModule(handler: string, folder: string): string | undefined {
+export function checkModule(
+  handler: string,
+  folder: string,
+  nearestTo: NearestModule,
+): string | undefined {
   const file = resolve(folder, handler);
   try {
     if (statSync(file).isFile()) return undefined;
@@ -13,13 +31,12 @@ export function checkModule(handler: string, folder: string): string | undefined
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "ENOENT" && code !== "ENOTDIR") return `cannot read ${handler}: ${code}`;
   }
-  const near = nearestModule(handler, folder);
+  const near = nearestTo(handler);
   const hint = near === undefined ? "" : ` (did you mean "${near}"?)`;
   return `no file ${asWritten(file, folder)} in ${folder}${hint}`;
 }
 
-/** The module that is most likely meant by a `handler`, as it would be written. */
-export function nearestModule(handler: string, folder: string): string | undefined {
+function nearestModule(handler: string, folder: string): string | undefined {
   const near = nearestFile(resolve(folder, handler), folder);
   return near === undefined ? undefined : asWritten(near, folder);
 }

@@ -34,3 +34,16 @@ test("each clash is told once", (t) => {
     ["GET /{b} is already answered by /{a} (/{a})", "POST /{c} is already answered by /{b} (/{b})"],
   );
 });
+
+test("of several that a claim clashes with, the first is named", (t) => {
+  const problems = findClashes([
+    claim("/{a}", ["POST"]),
+    claim("/{b}", ["GET"]),
+    claim("/{c}", ["GET", "POST"]),
+    claim("/{d}", ["GET", "PUT"]),
+  ]);
+  t.deepEqual(
+    problems.map(({ message }) => message.split(";")[0]),
+    ["POST /{c} is already answered by /{a} (/{a})", "GET /{d} is already answered by /{b} (/{b})"],
+  );
+});

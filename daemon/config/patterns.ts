@@ -13,19 +13,20 @@ export interface Claim {
 /** Problems for each claim that takes a pattern and method that an earlier one has. */
 export function findClashes(claims: readonly Claim[]): Problem[] {
   const problems: Problem[] = [];
-  const byShape = new Map<string, Claim[]>();
-  for (const claim of claims) {
+  // By shape and method, which claim has it first: an index into `claims`.
+  const firstByShape = new Map<string, Map<string, number>>();
+  for (const [index, claim] of claims.entries()) {
     const shape = shapeOf(claim.pattern);
-    const earlier = byShape.get(shape) ?? [];
-    for (const other of earlier) {
-      const both =
-        claim.methods?.filter((method) => other.methods?.includes(method) === true) ?? [];
-      if (both.length === 0) continue;
+    const first = firstByShape.get(shape) ?? new Map<string, number>();
+    firstByShape.set(shape, first);
+    const { methods = [] } = claim;
+    const other = claims[Math.min(...methods.flatMap((method) => first.get(method) ?? []))];
+    if (other !== undefined) {
+      const both = methods.filter((method) => other.methods?.includes(method) === true);
       const message = `${both.join(", ")} ${claim.pattern} is already answered by ${other.name} (${other.pattern}); remove one, or give them different methods`;
       problems.push({ code: "config/duplicate-route", message, offset: claim.offset });
-      break;
     }
-    byShape.set(shape, [...earlier, claim]);
+    for (const method of methods) if (!first.has(method)) first.set(method, index);
   }
   return problems;
 }

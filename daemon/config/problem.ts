@@ -21,7 +21,7 @@ export class ConfigError extends Error {
   }
 }
 
-const SHOWN_MAX = 100;
+export const SHOWN_MAX = 100;
 const MESSAGE_MAX = 1000;
 const CONTEXT_COLUMNS = 100;
 

@@ -1,7 +1,7 @@
 // Holds data against the schema, and says in plain words what does not fit.
 import { isIPv6 } from "node:net";
 import type { ConfigDocument, Path } from "./document.js";
-import { nearestModule } from "./missing-module.js";
+import { nearestModules, type NearestModule } from "./missing-module.js";
 import type { Problem } from "./problem.js";
 import { root, type SchemaNode } from "./resolve.js";
 import { didYouMean } from "./suggest.js";
@@ -26,11 +26,12 @@ export function validateShape(
 ): { value: unknown; problems: Problem[] } {
   const value: unknown = structuredClone(document.value) ?? {};
   const mismatches: Mismatch[] = validate(value) ? [] : (validate.errors ?? []);
+  const nearestTo = nearestModules(folder);
   const problems = new Map<string, Problem>();
   const refused: Path[] = [];
   for (const mismatch of mismatches) {
     const path = parsePointer(mismatch.instancePath);
-    const { problem, at } = describe(mismatch, path, { document, folder, value });
+    const { problem, at } = describe(mismatch, path, { document, nearestTo, value });
     const key = `${problem.offset} ${problem.code}`;
     if (!problems.has(key)) problems.set(key, problem);
     refused.push(at);
@@ -42,10 +43,16 @@ export function validateShape(
   };
 }
 
+interface Described {
+  document: ConfigDocument;
+  nearestTo: NearestModule;
+  value: unknown;
+}
+
 function describe(
   mismatch: Mismatch,
   path: Path,
-  { document, folder, value }: { document: ConfigDocument; folder: string; value: unknown },
+  { document, nearestTo, value }: Described,
 ): { problem: Problem; at: Path } {
   const node = schemaAt(mismatch.schemaPath);
   const offset = document.valueOffset(path);
@@ -75,7 +82,7 @@ function describe(
     }
     default: {
       const wrongType = mismatch.keyword === "type";
-      const message = `${name} must be ${expectation(node, mismatch.keyword)}, not ${show(given)}${hintFor(node, path, given, folder)}`;
+      const message = `${name} must be ${expectation(node, mismatch.keyword)}, not ${show(given)}${hintFor(node, path, given, nearestTo)}`;
       return {
         problem: { code: wrongType ? "config/wrong-type" : "config/wrong-value", message, offset },
         at: path,
@@ -109,12 +116,12 @@ export const PATTERNS: Record<string, string> = {
   "^[\\x20-\\x7e]{0,128}$": "at most 128 printable ASCII characters",
 };
 
-function hintFor(node: SchemaNode, path: Path, given: unknown, folder: string): string {
+function hintFor(node: SchemaNode, path: Path, given: unknown, nearestTo: NearestModule): string {
   if (node.unit !== undefined) return unitHint(node, given);
   const isAddress =
     typeof path.at(-1) === "number" || path.length === 1 || path.at(-1) === "address";
   if (path[0] === "listen" && isAddress) return listenHint(given);
-  if (path.at(-1) === "handler" && typeof given === "string") return handlerHint(given, folder);
+  if (path.at(-1) === "handler" && typeof given === "string") return handlerHint(given, nearestTo);
   return countHint(node, given) || keyHint(node, given);
 }
 
@@ -168,8 +175,8 @@ function listenHint(given: unknown): string {
     : "";
 }
 
-function handlerHint(given: string, folder: string): string {
-  const near = given === "" ? undefined : nearestModule(given, folder);
+function handlerHint(given: string, nearestTo: NearestModule): string {
+  const near = given === "" ? undefined : nearestTo(given);
   if (near !== undefined) return ` (did you mean ${JSON.stringify(near)}?)`;
   if (/^[./]/.test(given) || given === "") return "";
   return `; a file is written with ./ and its ending, such as ./${given.replace(/^.*\//, "")}.ts (a package is no handler)`;

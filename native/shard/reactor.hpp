@@ -343,7 +343,7 @@ private:
     std::uint32_t run_target_max_ = 2;
     std::uint32_t dirty_ = NONE;
     WaitList starved_heads_, starved_bodies_, slotless_, laneless_, newcomers_, uploadless_, roomless_, turnless_;
-    WaitList stalled_;
+    StalledList stalled_;
     std::uint32_t uploads_ = 0;       // requests in flight whose body has not been read to its end
     std::uint32_t streams_ = 0;       // answers that come in parts and have begun
     std::uint32_t breaking_off_ = 0;  // slots of stalled answers that the lanes have not given back yet

@@ -60,6 +60,13 @@ struct WaitList {
     std::uint32_t count = 0;
 };
 
+// Connections whose output waits for the client, the one that has stalled longest first. Any of them may leave: each
+// knows both of its neighbours.
+struct StalledList {
+    std::uint32_t first = NONE;
+    std::uint32_t last = NONE;
+};
+
 struct Connection {
     io::Socket socket;
     std::uint32_t next;  // free list

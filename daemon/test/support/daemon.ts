@@ -206,14 +206,26 @@ export function uringWorks(): boolean {
   return (works ??= loadAddon().probe().uring);
 }
 
-/** Runs a daemon that is expected to end by itself. */
+/** Runs a daemon that is expected to end by itself. One that does not is killed, and the error has what it said. */
 export async function runToEnd(
   t: ExecutionContext,
   folder: string,
   options: Start = {},
+  timeoutMs = 60_000,
 ): Promise<{ code: number | string; output: string }> {
   const running = run(t, folder, options);
-  return { code: await running.exited, output: running.output() };
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, failed) => {
+    timer = setTimeout(() => {
+      running.signal("SIGKILL");
+      failed(new Error(`the daemon did not end within ${timeoutMs} ms:\n${running.output()}`));
+    }, timeoutMs);
+  });
+  try {
+    return { code: await Promise.race([running.exited, late]), output: running.output() };
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function end(child: ChildProcess): Promise<void> {

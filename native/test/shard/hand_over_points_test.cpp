@@ -207,13 +207,8 @@ void force(shard::Io io, bool deaths, std::uint64_t seed) {
     Dice dice(seed);
     jitter_seed.store(seed * 1000);
     const auto wanted = unsigned(number("PINION_HAND_OVERS", 2));
-    shard::Settings settings = small_settings();
-    settings.limits.arena_bytes = 512 * layout::SEGMENT_BYTES;
-    settings.limits.slots = dice.between(8, 32);
-    settings.limits.queue = 1000;
-    settings.cpu = dice.chance(50) ? 0 : -1;
     sockaddr_in address{};
-    settings.listeners.push_back({listen_on_loopback(address), false});
+    shard::Settings settings = hand_over_settings(dice, 8, address);
     const auto director = std::make_unique<Director>();
     Director::is(Role::commander);
     director->open(seed);

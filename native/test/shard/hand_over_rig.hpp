@@ -27,6 +27,17 @@ inline void jitter() {
     if (dice % 64 == 1) std::this_thread::sleep_for(std::chrono::microseconds(dice / 64 % 400));
 }
 
+// Of a shard that listens at `address`, with `least_slots` to 32 slots, pinned or not.
+inline shard::Settings hand_over_settings(Dice& dice, std::uint32_t least_slots, sockaddr_in& address) {
+    shard::Settings settings = small_settings();
+    settings.limits.arena_bytes = 512 * layout::SEGMENT_BYTES;
+    settings.limits.slots = dice.between(least_slots, 32);
+    settings.limits.queue = 1000;
+    settings.cpu = dice.chance(50) ? 0 : -1;
+    settings.listeners.push_back({listen_on_loopback(address), false});
+    return settings;
+}
+
 // Which requests have been started, and how often: each may be once, by whatever worker.
 class StartedOnce {
 public:

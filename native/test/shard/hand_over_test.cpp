@@ -49,13 +49,8 @@ template <class K>
 void hand_overs(std::uint64_t seed, bool deaths, std::chrono::milliseconds duration) {
     jitter_seed.store(seed * 1000);
     Dice dice(seed);
-    shard::Settings settings = small_settings();
-    settings.limits.arena_bytes = 512 * layout::SEGMENT_BYTES;
-    settings.limits.slots = dice.between(4, 32);
-    settings.limits.queue = 1000;
-    settings.cpu = dice.chance(50) ? 0 : -1;
     sockaddr_in address{};
-    settings.listeners.push_back({listen_on_loopback(address), false});
+    shard::Settings settings = hand_over_settings(dice, 4, address);
     shard::ShardOn<K> shard(shard::Io::epoll, std::move(settings));
     REQUIRE_EQ(shard.start(), "");
 

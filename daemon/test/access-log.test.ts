@@ -1,0 +1,95 @@
+// The access log, line by line.
+import test from "ava";
+import { startDaemon } from "./support/daemon.js";
+import { Wire } from "./support/wire.js";
+
+const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
+
+const FILES = {
+  "hello.ts": `export default () => "hello";`,
+  "broken.ts": `export default () => { throw new Error("on purpose"); };`,
+};
+const ROUTES = `
+routes:
+  - { path: /hello, handler: ./hello.ts }
+  - { path: /broken, handler: ./broken.ts }
+  - path: /native
+    respond: { status: 200, type: text/plain, body: "native" }
+`;
+
+interface AccessLine {
+  time: string;
+  id: string;
+  address: string;
+  method: string;
+  target: string;
+  version: string;
+  route: string;
+  status: number;
+  bytes: number;
+  durationUs: number;
+}
+
+test.serial(
+  "the access log has a line of JSON for each request, by the id that the handler's error shows",
+  async (t) => {
+    const daemon = await startDaemon(t, {
+      config: `${ROUTES}\nlog: { access: true }\n`,
+      files: FILES,
+    });
+    const begun = Date.now();
+    const wire = await Wire.connect(daemon.port);
+    wire.send(
+      get("/hello?x=%22y%22") +
+        get("/native") +
+        "POST /hello/no HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    );
+    for (const status of [200, 200, 404]) t.is((await wire.answer()).status, status);
+    wire.send(get("/broken"));
+    const broken = await wire.answer();
+    t.is(broken.status, 500);
+    const { requestId } = JSON.parse(broken.body) as { requestId: string };
+    wire.send("BREW\x01\x7f / HTTP/1.1\r\n\r\n");
+    t.is((await wire.answer()).status, 400);
+    wire.close();
+    t.is(await daemon.stop(), 0);
+
+    const lines = daemon
+      .standardOutput()
+      .split("\n")
+      .filter((line) => line.includes("durationUs"))
+      .map((line) => JSON.parse(line) as AccessLine);
+    t.deepEqual(
+      lines.map(({ method, target, version, route, status, bytes }) => [
+        method,
+        target,
+        version,
+        route,
+        status,
+        bytes,
+      ]),
+      [
+        ["GET", "/hello?x=%22y%22", "1.1", "/hello", 200, 5],
+        ["GET", "/native", "1.1", "/native", 200, 6],
+        ["POST", "/hello/no", "1.0", "", 404, 14],
+        ["GET", "/broken", "1.1", "/broken", 500, broken.body.length],
+        ["", "", "1.1", "", 400, 16],
+      ],
+    );
+    for (const line of lines) {
+      t.is(line.address, "127.0.0.1");
+      const time = Date.parse(line.time);
+      t.is(new Date(time).toISOString(), line.time);
+      t.true(time >= begun - 1000 && time <= Date.now() + 1000);
+      t.true(line.durationUs >= 0);
+    }
+    t.is(lines[3]?.id, requestId);
+    t.is(new Set(lines.slice(0, 4).map(({ id }) => id)).size, 4);
+    // And the error's own line.
+    const error = daemon
+      .output()
+      .split("\n")
+      .find((line) => line.includes("on purpose"));
+    t.true(error?.includes(requestId));
+  },
+);

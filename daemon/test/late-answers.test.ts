@@ -1,0 +1,92 @@
+// Handlers that answer after their time, or never.
+import test from "ava";
+import { startDaemon } from "./support/daemon.js";
+import { settlesTo, shardStatus } from "./support/status.js";
+import { fetchRaw, Wire } from "./support/wire.js";
+
+const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
+const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+const LATE = {
+  "hello.ts": `export default () => "hello";`,
+  "late.ts": `
+    const answers = {
+      text: () => "late text", large: () => "l".repeat(300_000), json: () => ({ late: true }),
+      stream: async function* () { yield "late "; yield "stream"; },
+    };
+    export default async (request) => {
+      await new Promise((done) => setTimeout(done, 500));
+      globalThis.late = (globalThis.late ?? 0) + 1;
+      return answers[request.params.kind]();
+    };`,
+  "late-count.ts": `export default () => ({ late: globalThis.late ?? 0 });`,
+  "never.ts": `export default (request) => new Promise(() => { request.signal.addEventListener("abort", () => { globalThis.reason = request.signal.reason.code; }); });`,
+  "reason.ts": `export default () => globalThis.reason ?? "none";`,
+  "block.ts": `export default () => { const end = Date.now() + 600; while (Date.now() < end); return "too late"; };`,
+};
+const LATE_CONFIG = `
+routes:
+  - { path: "/late/{kind}", handler: ./late.ts, timeout: 150ms }
+  - { path: /never, handler: ./never.ts }
+  - { path: /block, handler: ./block.ts, timeout: 150ms }
+  - { path: /hello, handler: ./hello.ts, timeout: 20s }
+  - { path: /late-count, handler: ./late-count.ts, timeout: 20s }
+  - { path: /reason, handler: ./reason.ts, timeout: 20s }
+timeouts: { handler: 400ms }
+limits: { slots: 64, queue: 64 }
+`;
+
+test("what is answered after the 504 is dropped, and the connection goes on", async (t) => {
+  const daemon = await startDaemon(t, { config: LATE_CONFIG, files: LATE });
+  const before = await shardStatus(daemon);
+  const kinds = ["text", "large", "json", "stream", "block"];
+  const wires = await Promise.all(
+    kinds.map(async (kind) => {
+      const wire = await Wire.connect(daemon.port);
+      wire.send(get(kind === "block" ? "/block" : `/late/${kind}`) + get("/hello"));
+      return wire;
+    }),
+  );
+  for (const [i, wire] of wires.entries()) {
+    const answer = await wire.answer();
+    t.is(answer.status, 504, kinds[i]);
+    // The next one on the connection gets its own answer.
+    const next = await wire.answer();
+    t.is(next.body, "hello", kinds[i]);
+  }
+  const count = async (): Promise<number> =>
+    (JSON.parse((await fetchRaw(daemon.port, get("/late-count"))).body) as { late: number }).late;
+  for (let i = 0; i < 300 && (await count()) < 4; i++) await sleep(20);
+  t.is(await count(), 4);
+  for (const wire of wires) {
+    t.is(wire.unread, "");
+    wire.send(get("/hello"));
+    t.is((await wire.answer()).body, "hello");
+    wire.close();
+  }
+  await settlesTo(t, daemon, before, "after late answers");
+});
+
+test("a handler that never answers gets its signal, and its client a 504", async (t) => {
+  const daemon = await startDaemon(t, { config: LATE_CONFIG, files: LATE });
+  t.is((await fetchRaw(daemon.port, get("/never"))).status, 504);
+  let reason = "none";
+  for (let i = 0; i < 300 && reason === "none"; i++) {
+    await sleep(10);
+    reason = (await fetchRaw(daemon.port, get("/reason"))).body;
+  }
+  t.is(reason, "PINION_TIMED_OUT");
+});
+
+test("handlers that never answer do not use up the slots", async (t) => {
+  const daemon = await startDaemon(t, {
+    config: LATE_CONFIG.replace("slots: 64, queue: 64", "slots: 8, queue: 8"),
+    files: LATE,
+  });
+  for (let round = 0; round < 3; round++) {
+    const stuck = Array.from({ length: 6 }, () => fetchRaw(daemon.port, get("/never")));
+    for (const answer of await Promise.all(stuck)) t.is(answer.status, 504);
+  }
+  t.is((await fetchRaw(daemon.port, get("/reason"))).status, 200);
+  t.is((await shardStatus(daemon)).started, 0);
+});

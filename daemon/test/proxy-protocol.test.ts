@@ -1,0 +1,110 @@
+// Addresses that a PROXY protocol header brings (HAProxy, proxy-protocol.txt).
+import test, { type ExecutionContext } from "ava";
+import { startDaemon, type Daemon } from "./support/daemon.js";
+import { Wire } from "./support/wire.js";
+
+const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
+
+const FILES = {
+  "remote.ts": `export default (request) => ({ address: request.remoteAddress, port: request.remotePort });`,
+};
+const ROUTES = `
+routes:
+  - { path: /remote, handler: ./remote.ts }
+`;
+
+const version2 = (command: number, family: number, addresses: number[]): string =>
+  "\r\n\r\n\0\r\nQUIT\n" +
+  String.fromCharCode(
+    0x20 | command,
+    family,
+    addresses.length >> 8,
+    addresses.length & 255,
+    ...addresses,
+  );
+const PORTS = [0xdc, 0x04, 0x01, 0xbb]; // 56324, 443
+const V4 = [192, 0, 2, 1, 192, 0, 2, 2, ...PORTS];
+const SIX_ONE = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+const EXTRA = [0x04, 0, 3, 1, 2, 3]; // a TLV nobody reads
+
+const PROXIED: [string, string, string | null, number | null][] = [
+  ["version 1, IPv4", "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n", "192.0.2.1", 56324],
+  ["version 1, IPv6", "PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n", "2001:db8::1", 56324],
+  ["version 2, IPv4", version2(1, 0x11, V4), "192.0.2.1", 56324],
+  ["version 2, IPv4 and more", version2(1, 0x11, [...V4, ...EXTRA]), "192.0.2.1", 56324],
+  ["version 2, IPv6", version2(1, 0x21, [...SIX_ONE, ...SIX_ONE, ...PORTS]), "2001:db8::1", 56324],
+  // The connection's own.
+  ["version 1, unknown", "PROXY UNKNOWN\r\n", "127.0.0.1", null],
+  ["version 2, local", version2(0, 0, []), "127.0.0.1", null],
+];
+
+async function startProxied(t: ExecutionContext): Promise<Daemon> {
+  const config = `listen: { address: 127.0.0.1:0, proxyProtocol: true }\n${ROUTES}\ntimeouts: { head: 2s }\n`;
+  return startDaemon(t, { ownListen: true, config, files: FILES });
+}
+
+test.serial("the PROXY protocol's address is the request's, split at every byte", async (t) => {
+  const daemon = await startProxied(t);
+  for (const [name, header, address, port] of PROXIED) {
+    const bytes = header + get("/remote");
+    for (let at = 0; at <= header.length + 1; at++) {
+      const wire = await Wire.connect(daemon.port);
+      if (at > 0) {
+        wire.send(bytes.slice(0, at));
+        await new Promise((done) => setImmediate(done));
+      }
+      wire.send(bytes.slice(at));
+      const seen = JSON.parse((await wire.answer()).body) as {
+        address: string | null;
+        port: number;
+      };
+      t.deepEqual(
+        seen,
+        { address, port: port ?? wire.socket.localPort ?? 0 },
+        `${name}, split at ${at}`,
+      );
+      // It holds for the whole connection.
+      wire.send(get("/remote"));
+      t.deepEqual(JSON.parse((await wire.answer()).body), seen);
+      wire.close();
+    }
+    const wire = await Wire.connect(daemon.port);
+    for (const byte of bytes) {
+      wire.send(byte);
+      await new Promise((done) => setImmediate(done));
+    }
+    t.is((JSON.parse((await wire.answer()).body) as { address: string | null }).address, address);
+    wire.close();
+  }
+});
+
+test.serial("what is no PROXY header is closed without an answer", async (t) => {
+  const daemon = await startProxied(t);
+  const garbage = [
+    get("/remote"),
+    "PROXY TCP4 192.0.2.1 192.0.2.2 70000 443\r\n" + get("/remote"),
+    "PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n" + get("/remote"),
+    "PROXY TCP4 " + "1".repeat(200),
+    version2(1, 0x11, [1, 2, 3]) + get("/remote"),
+    version2(1, 0x11, V4).replace("QUIT", "QUID") + get("/remote"),
+    "\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c" + get("/remote"),
+    "\x16\x03\x01\x02\0\x01",
+    // Neither finished nor given up: the head's deadline.
+    "PROXY TCP4 192.0.2.1",
+    "\r\n\r\n\0\r\nQUIT",
+    "",
+  ];
+  const left = await Promise.all(
+    garbage.map(async (bytes) => {
+      const wire = await Wire.connect(daemon.port);
+      if (bytes !== "") wire.send(bytes);
+      const rest = await wire.closed();
+      wire.close();
+      return rest;
+    }),
+  );
+  t.deepEqual(
+    left,
+    garbage.map(() => ""),
+  );
+});

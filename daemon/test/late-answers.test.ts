@@ -15,22 +15,23 @@ const LATE = {
       stream: async function* () { yield "late "; yield "stream"; },
     };
     export default async (request) => {
-      await new Promise((done) => setTimeout(done, 500));
+      globalThis.begun = (globalThis.begun ?? 0) + 1;
+      await new Promise((done) => setTimeout(done, 1000));
       globalThis.late = (globalThis.late ?? 0) + 1;
       return answers[request.params.kind]();
     };`,
-  "late-count.ts": `export default () => ({ late: globalThis.late ?? 0 });`,
+  "count.ts": `export default () => ({ begun: globalThis.begun ?? 0, late: globalThis.late ?? 0 });`,
   "never.ts": `export default (request) => new Promise(() => { request.signal.addEventListener("abort", () => { globalThis.reason = request.signal.reason.code; }); });`,
   "reason.ts": `export default () => globalThis.reason ?? "none";`,
-  "block.ts": `export default () => { const end = Date.now() + 600; while (Date.now() < end); return "too late"; };`,
+  "block.ts": `export default () => { const end = Date.now() + 900; while (Date.now() < end); return "too late"; };`,
 };
 const LATE_CONFIG = `
 routes:
-  - { path: "/late/{kind}", handler: ./late.ts, timeout: 150ms }
+  - { path: "/late/{kind}", handler: ./late.ts, timeout: 300ms }
   - { path: /never, handler: ./never.ts }
-  - { path: /block, handler: ./block.ts, timeout: 150ms }
+  - { path: /block, handler: ./block.ts, timeout: 300ms }
   - { path: /hello, handler: ./hello.ts, timeout: 20s }
-  - { path: /late-count, handler: ./late-count.ts, timeout: 20s }
+  - { path: /count, handler: ./count.ts, timeout: 20s }
   - { path: /reason, handler: ./reason.ts, timeout: 20s }
 timeouts: { handler: 400ms }
 limits: { slots: 64, queue: 64 }
@@ -40,13 +41,17 @@ test("what is answered after the 504 is dropped, and the connection goes on", as
   const daemon = await startDaemon(t, { config: LATE_CONFIG, files: LATE });
   const before = await shardStatus(daemon);
   const kinds = ["text", "large", "json", "stream", "block"];
-  const wires = await Promise.all(
-    kinds.map(async (kind) => {
-      const wire = await Wire.connect(daemon.port);
-      wire.send(get(kind === "block" ? "/block" : `/late/${kind}`) + get("/hello"));
-      return wire;
-    }),
-  );
+  const wires = await Promise.all(kinds.map(() => Wire.connect(daemon.port)));
+  const counted = async (what: "begun" | "late"): Promise<number> => {
+    const { body } = await fetchRaw(daemon.port, get("/count"));
+    return (JSON.parse(body) as Record<typeof what, number>)[what];
+  };
+  for (const [i, wire] of wires.entries()) {
+    const last = i === kinds.length - 1;
+    // Behind the one that blocks, the others would be given up before they have begun.
+    for (let n = 0; last && n < 100 && (await counted("begun")) < i; n++) await sleep(1);
+    wire.send(get(last ? "/block" : `/late/${kinds[i]}`) + get("/hello"));
+  }
   for (const [i, wire] of wires.entries()) {
     const answer = await wire.answer();
     t.is(answer.status, 504, kinds[i]);
@@ -54,10 +59,8 @@ test("what is answered after the 504 is dropped, and the connection goes on", as
     const next = await wire.answer();
     t.is(next.body, "hello", kinds[i]);
   }
-  const count = async (): Promise<number> =>
-    (JSON.parse((await fetchRaw(daemon.port, get("/late-count"))).body) as { late: number }).late;
-  for (let i = 0; i < 300 && (await count()) < 4; i++) await sleep(20);
-  t.is(await count(), 4);
+  for (let i = 0; i < 300 && (await counted("late")) < 4; i++) await sleep(20);
+  t.is(await counted("late"), 4);
   for (const wire of wires) {
     t.is(wire.unread, "");
     wire.send(get("/hello"));

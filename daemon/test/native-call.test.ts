@@ -50,7 +50,7 @@ routes:
   - { path: "/open/{fifo:string}", handler: ./open.ts }
   - path: /still
     respond: { status: 200, type: text/plain, body: "native" }
-timeouts: { spin: 300ms }
+timeouts: { spin: 1s }
 limits: { slots: 64, queue: 64 }
 `;
 

@@ -14,9 +14,9 @@
 namespace pinion::shard {
 
 struct SegmentRecord {
-    std::uint32_t next;        // the connection's next segment of unread input
-    std::uint16_t begin, end;  // unread input: [begin, end)
-    std::uint32_t users;        // as many parts as there are may send the same kept body
+    std::uint32_t next;                           // the connection's next segment of unread input
+    std::uint16_t begin, end;                     // unread input: [begin, end)
+    std::uint32_t users;                          // as many parts as there are may send the same kept body
     std::uint16_t body_parts[layout::MAX_LANES];  // of these, body parts that each lane holds
 };
 

@@ -14,9 +14,7 @@ const PAGE = `
   };`;
 const FILES = {
   "page.ts": PAGE,
-  "pages.ts": `
-    import { page } from "./page.ts";
-    import { reply } from "pinion";
+  "pages.ts": `import { reply } from "pinion"; import { page } from "./page.ts";
     const pages = Array.from({ length: 64 }, (_, number) => page(number));
     export default (request) => {
       const text = pages[request.params.number];

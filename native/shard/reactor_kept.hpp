@@ -1,5 +1,5 @@
-// Reactor: bodies that are written once and sent many times. A lane has them kept under numbers, and its answers name one
-// instead of bringing it; each part that sends one holds its segments, as the table does.
+// Reactor: bodies that are written once and sent many times. A lane has them kept under numbers, and its answers name
+// one instead of bringing it; each part that sends one holds its segments, as the table does.
 #pragma once
 
 #include "shard/reactor.hpp"

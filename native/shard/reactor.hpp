@@ -96,6 +96,7 @@ public:
     std::uint32_t connection_count() const { return connections_.used(); }
     std::uint32_t slots_used() const { return exchanges_.used(); }
     std::uint32_t parts_used() const { return parts_.used(); }
+    std::uint32_t lane_segments() const;
     bool nobody_stalls() const { return stalled_.first == NONE && streams_ == 0 && breaking_off_ == 0; }
     std::uint32_t queued() const;
     bool draining() const { return draining_; }

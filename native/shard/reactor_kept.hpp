@@ -2,6 +2,9 @@
 // one instead of bringing it; each part that sends one holds its segments, as the table does.
 #pragma once
 
+#include <algorithm>
+#include <vector>
+
 #include "shard/reactor.hpp"
 
 namespace pinion::shard {
@@ -38,6 +41,24 @@ template <class K>
 void Reactor<K>::add_kept(Exchange& exchange, const KeptBody& kept) {
     segments_.hold_range(kept.offset, kept.length);
     add_part(exchange, region_.at(kept.offset), kept.length, Hold{kept.offset, kept.length, HoldKind::segments});
+}
+
+// Segments that lanes hold for answers, by their credits or by what is kept for them.
+template <class K>
+std::uint32_t Reactor<K>::lane_segments() const {
+    std::vector<std::uint32_t> held;
+    const auto add = [&](std::uint32_t segment, std::uint32_t end) {
+        for (; segment < end; ++segment) held.push_back(segment);
+    };
+    for (const LaneEnd& lane : lanes_) {
+        for (const CreditRun& run : lane.runs) add(run.dropped, run.end / layout::SEGMENT_BYTES);
+        for (const KeptBody& kept : lane.kept) {
+            if (kept.length == 0) continue;
+            add(kept.offset / layout::SEGMENT_BYTES, (kept.offset + kept.length - 1) / layout::SEGMENT_BYTES + 1);
+        }
+    }
+    std::sort(held.begin(), held.end());
+    return std::uint32_t(std::unique(held.begin(), held.end()) - held.begin());
 }
 
 }  // namespace pinion::shard

@@ -280,6 +280,29 @@ REACTOR_TEST(Abandoned, "kept: a body that comes with nobody left to answer is k
     rig.check_all_returned();
 }
 
+REACTOR_TEST(Counted, "kept: each segment that a lane holds is counted once, whatever of it is used or kept") {
+    KeepingRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    const auto all = [&] {
+        return rig.reactor->segments().free_count() + rig.kernel.lent() + rig.reactor->lane_segments();
+    };
+    CHECK_EQ(all(), rig.reactor->segments().count());
+    auto peer = rig.connect();
+    for (std::uint32_t n = 0; n < 60; ++n) {
+        // Neighbours share a segment; the runs that they lie in are used up and follow one another.
+        if (n < 5) REQUIRE(rig.worker.keep(n, page('a', 3000)) == Outcome::done);
+        if (n == 40) rig.worker.drop_kept(2);
+        peer->write(get("/h/x"));
+        const Started request = next_request(rig);
+        rig.worker.answer(request.slot, request.generation, {.body = page('b', 3000)}, true);
+        REQUIRE(rig.until([&] { return peer->in.answers.size() == n + 1; }));
+        rig.quiet(2);
+        CHECK_EQ(all(), rig.reactor->segments().count());
+    }
+    rig.check_all_returned();
+}
+
 REACTOR_TEST(Small, "kept: an arena of less than a MiB has room for none, and says so to the lane") {
     KeepingRig<K> rig(small_settings());
     REQUIRE_EQ(rig.failure, "");

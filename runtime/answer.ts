@@ -1,8 +1,9 @@
 // Writes a whole answer: behind the request if it fits there, else into memory of the lane's credits. What is too large
-// for one piece becomes a stream of parts.
+// for one piece becomes a stream of parts. Of one whose text the reactor keeps only the head is written.
 import { types } from "node:util";
 import type { Exchange } from "./exchange.js";
 import { FieldBlock, fieldsOfResponse } from "./fields.js";
+import { KEPT_LEAST } from "./kept-bodies.js";
 import {
   AnswerFlag,
   ContentType,
@@ -43,6 +44,7 @@ export function answerText(
   word: number,
   fields: FieldBlock | null,
 ): void {
+  if (text.length >= KEPT_LEAST && answerKept(exchange, text, word, fields)) return;
   const { region } = exchange.lane;
   const start = region.words[exchange.base + SLOT_ANSWER_OFFSET_WORD] as number;
   const end = region.words[exchange.base + SLOT_ANSWER_END_WORD] as number;
@@ -111,10 +113,38 @@ function pushWhole(
   length: number,
 ): void {
   writeHead(exchange, word, fields, at + length);
+  pushAnswer(exchange, at, length);
+}
+
+function pushAnswer(exchange: Exchange, at: number, argument: number): void {
   exchange.dropBody();
   if (!exchange.move(SlotState.started, SlotState.answered)) return;
-  exchange.lane.push(EntryType.answer, exchange.slot, exchange.generation, at, length);
+  exchange.lane.push(EntryType.answer, exchange.slot, exchange.generation, at, argument);
   exchange.retire();
+}
+
+// False: the text is not kept, or there is no room for a head now.
+function answerKept(
+  exchange: Exchange,
+  text: string,
+  word: number,
+  fields: FieldBlock | null,
+): boolean {
+  const { lane, base } = exchange;
+  const number = lane.kept.find(text);
+  if (number < 0) return false;
+  const { words } = lane.region;
+  const needed = HEADROOM_BYTES + (fields === null ? 0 : fields.bytes);
+  let start = words[base + SLOT_ANSWER_OFFSET_WORD] as number;
+  if ((words[base + SLOT_ANSWER_END_WORD] as number) - start < needed) {
+    if (lane.crowded || !lane.canHold(needed)) return false;
+    start = lane.allocate(needed, needed);
+    if (start < 0) return false;
+  }
+  const at = start + HEADROOM_BYTES;
+  writeHead(exchange, word | (AnswerFlag.keptBody << 24), fields, at);
+  pushAnswer(exchange, at, number);
+  return true;
 }
 
 function answerFromCredits(

@@ -1,4 +1,5 @@
 // The worker's end of a lane: the request ring is read, the response ring written, answers allocated from credits.
+import { KeptBodies } from "./kept-bodies.js";
 import {
   CREDIT_WORDS,
   ENTRY_GENERATION_WORD,
@@ -12,6 +13,7 @@ import {
   LANE_CREDIT_RING_WORD,
   LANE_CREDIT_STARVED_WORD,
   LANE_CREDIT_TAIL_WORD,
+  LANE_KEPT_BYTES_WORD,
   LANE_LANE_STATE_WORD,
   LANE_REQUEST_CAPACITY_WORD,
   LANE_REQUEST_HEAD_WORD,
@@ -41,6 +43,7 @@ export interface Waiter {
 
 export class Lane {
   readonly region: Region;
+  readonly kept: KeptBodies;
   readonly #ringStandIn: () => void;
   readonly #words: Int32Array;
   readonly #lane: number;
@@ -81,6 +84,7 @@ export class Lane {
     this.#creditRing = word(LANE_CREDIT_RING_WORD) / 4;
     this.#creditMask = word(LANE_CREDIT_CAPACITY_WORD) - 1;
     this.#creditHead = word(LANE_CREDIT_HEAD_WORD);
+    this.kept = new KeptBodies(this, word(LANE_KEPT_BYTES_WORD));
   }
 
   /** False once the reactor has given up on this worker: whatever it would push is ignored, or not its own. */

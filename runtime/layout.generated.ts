@@ -9,6 +9,7 @@ export const MAX_FIELDS = 200;
 export const MAX_PARAMETERS = 16;
 export const MAX_LANES = 4;
 export const ID_BYTES = 21;
+export const KEPT_BODIES = 16;
 export const NO_OFFSET = 0xffffffff;
 export const MAX_SLOTS = 65536;
 
@@ -36,8 +37,9 @@ export const EntryType = {
   fail: 10,
   giveBack: 11,
   consumed: 12,
-  bodyDiscard: 13,
-  continue: 14,
+  keep: 13,
+  bodyDiscard: 14,
+  continue: 15,
 } as const;
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 
@@ -96,6 +98,7 @@ export const AnswerFlag = {
   lengthKnown: 1 << 1,
   close: 1 << 2,
   ownDate: 1 << 3,
+  keptBody: 1 << 4,
 } as const;
 export type AnswerFlag = (typeof AnswerFlag)[keyof typeof AnswerFlag];
 
@@ -217,6 +220,8 @@ export const LANE_CREDIT_RING = 24;
 export const LANE_CREDIT_RING_WORD = 6;
 export const LANE_STREAM_WINDOW = 28;
 export const LANE_STREAM_WINDOW_WORD = 7;
+export const LANE_KEPT_BYTES = 32;
+export const LANE_KEPT_BYTES_WORD = 8;
 export const LANE_REQUEST_TAIL = 64;
 export const LANE_REQUEST_TAIL_WORD = 16;
 export const LANE_REQUEST_HEAD = 128;

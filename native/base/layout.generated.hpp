@@ -13,6 +13,7 @@ inline constexpr std::uint32_t MAX_FIELDS = 200;
 inline constexpr std::uint32_t MAX_PARAMETERS = 16;
 inline constexpr std::uint32_t MAX_LANES = 4;
 inline constexpr std::uint32_t ID_BYTES = 21;
+inline constexpr std::uint32_t KEPT_BODIES = 16;
 inline constexpr std::uint32_t NO_OFFSET = 0xffffffff;
 inline constexpr std::uint32_t MAX_SLOTS = 65536;
 
@@ -40,10 +41,11 @@ enum class EntryType : std::uint8_t {
     fail = 10,
     give_back = 11,
     consumed = 12,
-    body_discard = 13,
-    continue_ = 14,
+    keep = 13,
+    body_discard = 14,
+    continue_ = 15,
 };
-inline constexpr unsigned ENTRY_TYPE_COUNT = 15;
+inline constexpr unsigned ENTRY_TYPE_COUNT = 16;
 
 enum class AbortReason : std::uint8_t {
     client_gone = 0,
@@ -99,6 +101,7 @@ inline constexpr std::uint8_t LAST = 1u << 0;
 inline constexpr std::uint8_t LENGTH_KNOWN = 1u << 1;
 inline constexpr std::uint8_t CLOSE = 1u << 2;
 inline constexpr std::uint8_t OWN_DATE = 1u << 3;
+inline constexpr std::uint8_t KEPT_BODY = 1u << 4;
 }  // namespace answer_flag
 
 struct Parameter {
@@ -228,6 +231,7 @@ struct Lane {
     std::uint32_t response_ring;
     std::uint32_t credit_ring;
     std::uint32_t stream_window;
+    std::uint32_t kept_bytes;
     alignas(64) std::uint32_t request_tail;
     alignas(64) std::uint32_t request_head;
     alignas(64) std::uint32_t response_tail;
@@ -248,6 +252,7 @@ static_assert(offsetof(Lane, request_ring) == 16);
 static_assert(offsetof(Lane, response_ring) == 20);
 static_assert(offsetof(Lane, credit_ring) == 24);
 static_assert(offsetof(Lane, stream_window) == 28);
+static_assert(offsetof(Lane, kept_bytes) == 32);
 static_assert(offsetof(Lane, request_tail) == 64);
 static_assert(offsetof(Lane, request_head) == 128);
 static_assert(offsetof(Lane, response_tail) == 192);

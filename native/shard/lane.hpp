@@ -25,6 +25,12 @@ struct CreditRun {
     std::uint32_t dropped;  // the lane's own hold on segments before this one has been given up
 };
 
+// A body that the lane's answers may name, in memory that it has written.
+struct KeptBody {
+    std::uint32_t offset = 0;  // region offset
+    std::uint32_t length = 0;  // 0: none
+};
+
 // Memory of a request that the lane has until it pushes `consumed`.
 constexpr bool is_body_part(EntryType type) { return type == EntryType::body || type == EntryType::trailers; }
 
@@ -162,6 +168,8 @@ public:
     std::deque<CreditRun> runs;
     std::uint32_t run_target = 2;  // how many to keep granted; grows when the worker runs dry
     std::uint32_t held = 0;        // slots that the lane has to give back
+    KeptBody kept[layout::KEPT_BODIES];
+    std::uint32_t kept_bytes = 0;  // of the segments that they lie in
 
 private:
     // Once: what is asked without the baton reads these.

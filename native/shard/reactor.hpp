@@ -14,6 +14,7 @@
 //   reactor_request.hpp     routes, native answers, refusals
 //   reactor_lanes.hpp       what crosses to the workers and back
 //   reactor_answers.hpp     what the workers answer
+//   reactor_kept.hpp        bodies that are kept for the workers' next answers
 //   reactor_lane_life.hpp   lanes come and go
 //   reactor_output.hpp      answers in order, sends
 #pragma once
@@ -95,6 +96,7 @@ public:
     std::uint32_t connection_count() const { return connections_.used(); }
     std::uint32_t slots_used() const { return exchanges_.used(); }
     std::uint32_t parts_used() const { return parts_.used(); }
+    std::uint32_t lane_segments() const;
     bool nobody_stalls() const { return stalled_.first == NONE && streams_ == 0 && breaking_off_ == 0; }
     std::uint32_t queued() const;
     bool draining() const { return draining_; }
@@ -270,6 +272,11 @@ private:
     void take_fail(LaneEnd& lane, Exchange& exchange);
     void break_off(LaneEnd& lane, Exchange& exchange, bool last);
 
+    // --- reactor_kept.hpp ---
+    void take_keep(LaneEnd& lane, const layout::Entry& entry);
+    void drop_kept(LaneEnd& lane, KeptBody& kept);
+    void add_kept(Exchange& exchange, const KeptBody& kept);
+
     // --- reactor_lane_life.hpp ---
     void requeue(LaneEnd& lane);
 
@@ -297,6 +304,7 @@ private:
     static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;    // unsent: no further request is read
     static constexpr std::uint32_t STREAM_WINDOW_BYTES = 128 * 1024;  // unsent of one streamed answer
     static constexpr std::uint32_t BANDED_SEGMENTS = 256;             // arenas of fewer have one reserve for all
+    static constexpr std::uint32_t KEPT_PART = 32;                    // of the arena: one lane's kept bodies
     static constexpr std::uint16_t STATUS_CLIENT_GONE = 499;  // in the access log only: there was nobody to answer
     static constexpr std::uint32_t SHARE = 16;                // one may hold that part of what is free
     static constexpr std::uint32_t BEHIND_SEGMENTS = 4;       // that an answer behind another may hold
@@ -341,6 +349,7 @@ private:
     std::uint32_t input_reserve_ = 1;  // of these, those that are never lent for input
     std::uint32_t run_segments_ = RUN_SEGMENTS;
     std::uint32_t run_target_max_ = 2;
+    std::uint32_t kept_bytes_max_ = 0;
     std::uint32_t dirty_ = NONE;
     WaitList starved_heads_, starved_bodies_, slotless_, laneless_, newcomers_, uploadless_, roomless_, turnless_;
     StalledList stalled_;
@@ -370,6 +379,7 @@ private:
 #include "shard/reactor_body.hpp"        // IWYU pragma: export
 #include "shard/reactor_connection.hpp"  // IWYU pragma: export
 #include "shard/reactor_input.hpp"       // IWYU pragma: export
+#include "shard/reactor_kept.hpp"        // IWYU pragma: export
 #include "shard/reactor_lane_life.hpp"   // IWYU pragma: export
 #include "shard/reactor_lanes.hpp"       // IWYU pragma: export
 #include "shard/reactor_output.hpp"      // IWYU pragma: export

@@ -21,9 +21,10 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
     const std::uint32_t fields_offset = slot.answer_fields_offset;
     const std::uint32_t fields_length = slot.answer_fields_length;
     const double answer_length = slot.answer_length;
-    std::uint32_t body = entry.argument;
-    std::uint32_t body_length = entry.argument2;
+    const std::uint32_t body = entry.argument;
     const bool last = flags & layout::answer_flag::LAST;
+    const bool names_kept = flags & layout::answer_flag::KEPT_BODY;
+    std::uint32_t body_length = names_kept ? 0 : entry.argument2;
 
     const auto behind_request = [&](std::uint32_t begin, std::uint32_t length) {
         return begin >= exchange.answer_begin && begin <= exchange.answer_end && length <= exchange.answer_end - begin;
@@ -44,6 +45,13 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
         if (fields_length > 0 && !fields_inside) return break_lane(lane, "fields outside the answer's memory");
     } else if (body_length > 0 || fields_length > 0) {
         return break_lane(lane, "an answer outside the memory that it was given");
+    }
+
+    KeptBody kept;
+    if (names_kept) {
+        if (entry.argument2 < layout::KEPT_BODIES) kept = lane.kept[entry.argument2];
+        if (kept.length == 0 || !last) return break_lane(lane, "an answer with a kept body that is not there");
+        body_length = kept.length;
     }
 
     if (exchange.stage != Stage::lane) {  // abandoned meanwhile: only the memory counts
@@ -107,6 +115,8 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
         exchange.answer_left = 0;
     }
 
+    // What follows the head where that lies.
+    const std::uint32_t near_length = names_kept ? 0 : body_length;
     const std::uint32_t stream_bytes = last ? 0 : body_length;
     char chunk_line[12];
     unsigned chunk_bytes = 0;
@@ -117,7 +127,7 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
         char* start = region_.at(body) - chunk_bytes;
         std::memcpy(start, chunk_line, chunk_bytes);
         start = http::write_head(head, date_, start);
-        const std::uint32_t length = std::uint32_t(head_bytes) + chunk_bytes + body_length;
+        const std::uint32_t length = std::uint32_t(head_bytes) + chunk_bytes + near_length;
         const std::uint32_t offset = region_.offset_of(start);
         segments_.hold_range(offset, length);
         add_part(exchange, start, length, Hold{offset, length, HoldKind::segments}, stream_bytes);
@@ -130,12 +140,13 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
         http::write_head(head, date_, at + head_bytes);
         std::memcpy(at + head_bytes, chunk_line, chunk_bytes);
         add_part(exchange, at, std::uint32_t(head_bytes) + chunk_bytes, Hold{block, size, HoldKind::block});
-        if (body_length > 0) {
-            segments_.hold_range(body, body_length);
-            add_part(exchange, region_.at(body), body_length, Hold{body, body_length, HoldKind::segments},
+        if (near_length > 0) {
+            segments_.hold_range(body, near_length);
+            add_part(exchange, region_.at(body), near_length, Hold{body, near_length, HoldKind::segments},
                      stream_bytes);
         }
     }
+    if (names_kept && body_length > 0) add_kept(exchange, kept);
     if (head.chunked && body_length > 0) add_part(exchange, "\r\n", 2, Hold{});
     exchange.answer_bytes = body_length;
     if (last) {

@@ -18,6 +18,7 @@ std::int32_t Reactor<K>::reserve_lane() {
         lanes_[i].set_state(LaneState::warming);
         lanes_[i].held = 0;
         lanes_[i].run_target = 2;
+        lanes_[i].shared().kept_bytes = kept_bytes_max_;
         broken_lanes_ &= ~(1u << i);
         return std::int32_t(i);
     }
@@ -151,6 +152,7 @@ void Reactor<K>::release_lane(std::uint32_t lane_index) {
         SegmentRecord& record = segments_[s];
         for (; record.body_parts[lane_index] > 0; --record.body_parts[lane_index]) segments_.drop(s);
     }
+    for (KeptBody& kept : lane.kept) drop_kept(lane, kept);
     while (!lane.runs.empty()) {
         drop_run(lane.runs.front(), lane.runs.front().end / layout::SEGMENT_BYTES);
         lane.runs.pop_front();

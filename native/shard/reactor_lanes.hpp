@@ -150,6 +150,7 @@ template <class K>
 void Reactor<K>::read_entry(LaneEnd& lane, const layout::Entry& entry) {
     const std::uint32_t index = entry.head >> 8;
     const EntryType type = EntryType(entry.head & 0xff);
+    if (type == EntryType::keep) return take_keep(lane, entry);
     if (index >= exchanges_.capacity()) return break_lane(lane, "a slot number that does not exist");
     if (type == EntryType::consumed) return take_consumed(lane, entry);
     Exchange& exchange = exchanges_[index];

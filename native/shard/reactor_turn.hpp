@@ -14,7 +14,7 @@ std::string Reactor<K>::open() {
     read_clock();
     if (!region_.map(limits.slots, limits.arena_bytes) || !segments_.open(region_, limits.arena_bytes) ||
         !connections_.map(limits.connections) || !exchanges_.map(limits.slots) || !parts_.map(most_parts()) ||
-        !vectors_.map(1024) || !addresses_.map(limits.connections) ||
+        !vectors_.map(limits.connections) || !addresses_.map(limits.connections) ||
         !timers_.init(limits.connections, clock_.now_ms)) {
         return "cannot map the shard's memory: lower limits.arena, limits.connections or limits.slots";
     }
@@ -37,6 +37,9 @@ std::string Reactor<K>::open() {
     input_reserve_ = segments_.count() < BANDED_SEGMENTS ? reserve_ : reserve_ / 2;
     run_segments_ = std::clamp(segments_.count() / 32, 1u, RUN_SEGMENTS);
     run_target_max_ = std::clamp(segments_.count() / 8 / run_segments_, 2u, 64u);
+    if (segments_.count() >= BANDED_SEGMENTS) {
+        kept_bytes_max_ = segments_.count() / KEPT_PART * layout::SEGMENT_BYTES;
+    }
     accept_armed_.assign(settings_.listeners.size(), 0);
     return {};
 }

@@ -1,7 +1,8 @@
 // Who uses which segment. A segment counts its users; the last one to drop it gives it back to the arena.
 //
 // Users are: the connection whose unread input it holds, each request whose head (or inline body) lies in it, each body
-// part that a lane reads, each part of an answer that lies in it, and the lane that may still write into it (credits).
+// part that a lane reads, each part of an answer that lies in it, the lane that may still write into it (credits), and
+// each body in it that is kept for a lane.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +14,9 @@
 namespace pinion::shard {
 
 struct SegmentRecord {
-    std::uint32_t next;        // the connection's next segment of unread input
-    std::uint16_t begin, end;  // unread input: [begin, end)
-    std::uint16_t users;
+    std::uint32_t next;                           // the connection's next segment of unread input
+    std::uint16_t begin, end;                     // unread input: [begin, end)
+    std::uint32_t users;                          // as many parts as there are may send the same kept body
     std::uint16_t body_parts[layout::MAX_LANES];  // of these, body parts that each lane holds
 };
 

@@ -163,12 +163,9 @@ public:
         status.takeovers = stand_in_.takeovers();
         status.segments_free = reactor_.segments().free_count();
         status.segments_total = reactor_.segments().count();
-        status.segments_lent = kernel_.lent();
+        status.segments_lent = kernel_.lent() + reactor_.lane_segments();
         for (std::uint32_t i = 0; i < layout::MAX_LANES; ++i) {
             status.lanes[i] = std::uint32_t(reactor_.lane(i).state());
-            for (const CreditRun& run : reactor_.lane(i).runs) {
-                status.segments_lent += run.end / layout::SEGMENT_BYTES - run.dropped;
-            }
             if (reactor_.lane_broken(i)) status.broken_lanes |= 1u << i;
         }
         status.away = presence.place() == Place::away;

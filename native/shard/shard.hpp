@@ -19,7 +19,7 @@ struct Status {
     std::uint32_t connections, slots_used, slots_total, queued;
     std::uint64_t accepted, requests, refused, worker_turns, stand_in_turns, takeovers;
     std::uint32_t segments_free, segments_total;
-    std::uint32_t segments_lent;  // to the kernel for input, to lanes for answers
+    std::uint32_t segments_lent;  // to the kernel for input, to lanes for answers, with what is kept for these
     std::uint32_t lanes[4];
     std::uint32_t broken_lanes;
     bool away;            // the live worker is neither in a turn nor asleep

@@ -148,7 +148,7 @@ private:
     }
 
     void act() {
-        const std::uint32_t deed = dice_.below(wild_ ? 20 : 17);
+        const std::uint32_t deed = dice_.below(wild_ ? 21 : 18);
         const Held mine = held();
         switch (deed) {
             case 0:
@@ -174,6 +174,7 @@ private:
                 if (dice_.chance(70)) return answer(mine);
                 return push(EntryType(dice_.below(256)), slot(), any(), any(), any());
             case 16: return write(lane_ + offsetof(layout::Lane, credit_starved), dice_.below(4));
+            case 17: return keep();
             default: return smear();
         }
     }
@@ -200,7 +201,7 @@ private:
         std::uint32_t fields = body + bytes;
         std::uint32_t fields_length = 0;
         std::uint16_t status = std::uint16_t(200 + dice_.below(400));
-        std::uint8_t flags = dice_.chance(60) ? 1 : std::uint8_t(dice_.below(16));
+        std::uint8_t flags = dice_.chance(60) ? 1 : std::uint8_t(dice_.below(32));
         std::uint8_t type = std::uint8_t(dice_.below(5));
         double total = dice_.chance(50) ? double(bytes) : -1;
         switch (dice_.below(30)) {
@@ -224,7 +225,20 @@ private:
         write(record + offsetof(layout::Slot, answer_fields_length), fields_length);
         write(record + offsetof(layout::Slot, answer_length), total_bits, 8);
         if (dice_.chance(90)) set_state(mine, flags & 1 ? SlotState::answered : SlotState::streaming);
+        if (flags & layout::answer_flag::KEPT_BODY) bytes = number();
         push(EntryType::answer, mine.slot, mine.generation, body, bytes);
+    }
+    // Often one that is kept.
+    std::uint32_t number() {
+        return dice_.chance(90) ? dice_.below(3) : dice_.chance(90) ? dice_.below(layout::KEPT_BODIES + 1) : any() >> 8;
+    }
+    void keep() {
+        std::uint32_t begin = cursor_;
+        std::uint32_t bytes = dice_.chance(20) ? 0 : dice_.below(std::min(end_ - cursor_, 9000u));
+        if (dice_.below(12) == 0) begin = offset();
+        if (dice_.below(12) == 0) bytes = length();
+        push(EntryType::keep, number(), dice_.chance(90) ? 0 : any(), begin, bytes);
+        if (begin == cursor_ && bytes <= end_ - cursor_) cursor_ += bytes;
     }
     void part(const Held& mine) {
         std::uint32_t bytes = 1 + dice_.below(1000);

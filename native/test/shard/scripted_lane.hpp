@@ -121,6 +121,7 @@ public:
         layout::ContentType type = layout::ContentType::text_plain;
         std::uint8_t flags = layout::answer_flag::LAST;
         double length = -1;  // of the whole body, if it is known and more follows
+        int kept = -1;       // the number of the kept body that it has, instead of `body`
     };
 
     // Writes an answer, behind the request where there is room (or into credits), and pushes it.
@@ -140,7 +141,7 @@ public:
         if (!answer.fields.empty()) std::memcpy(at(fields), answer.fields.data(), answer.fields.size());
         slot.answer_status = answer.status;
         slot.answer_content_type = std::uint8_t(answer.type);
-        slot.answer_flags = answer.flags;
+        slot.answer_flags = answer.flags | (answer.kept >= 0 ? layout::answer_flag::KEPT_BODY : 0);
         slot.answer_fields_offset = fields;
         slot.answer_fields_length = std::uint32_t(answer.fields.size());
         slot.answer_length = answer.length;
@@ -149,9 +150,20 @@ public:
             give_back(index, generation);
             return Outcome::abandoned;
         }
-        push(EntryType::answer, index, generation, body, std::uint32_t(answer.body.size()));
+        push(EntryType::answer, index, generation, body,
+             std::uint32_t(answer.kept >= 0 ? answer.kept : int(answer.body.size())));
         return Outcome::done;
     }
+
+    // Has a body kept for answers to come. `starved`: nothing was done.
+    Outcome keep(std::uint32_t number, std::string_view bytes) {
+        const std::uint32_t begin = take(std::uint32_t(bytes.size()));
+        if (begin == layout::NO_OFFSET) return Outcome::starved;
+        std::memcpy(at(begin), bytes.data(), bytes.size());
+        push(EntryType::keep, number, 0, begin, std::uint32_t(bytes.size()));
+        return Outcome::done;
+    }
+    void drop_kept(std::uint32_t number) { push(EntryType::keep, number, 0); }
 
     // One more piece of a streamed answer. `starved`: nothing was done.
     Outcome part(std::uint32_t index, std::uint32_t generation, std::string_view bytes) {

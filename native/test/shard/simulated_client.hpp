@@ -54,12 +54,15 @@ inline std::string known_answer(std::uint32_t id, std::size_t length) {
     return "ok " + std::to_string(id) + " " + std::to_string(length) + "\n" + known_bytes(id + 1000000, length);
 }
 
+// A handler may answer one of a few pages instead, which many requests get, of any length.
+inline std::uint32_t page_of(std::uint32_t id) { return 3000000000u + id % 5; }
+
 inline bool is_known_answer(std::uint32_t id, const std::string& body) {
     std::uint32_t named = 0;
     std::size_t length = 0;
     int used = 0;
-    if (std::sscanf(body.c_str(), "ok %u %zu\n%n", &named, &length, &used) != 2 || named != id) return false;
-    return body == known_answer(id, length);
+    if (std::sscanf(body.c_str(), "ok %u %zu\n%n", &named, &length, &used) != 2) return false;
+    return (named == id || named == page_of(id)) && body == known_answer(named, length);
 }
 
 // The simulated kernel, with a clock that the simulation turns.

@@ -60,7 +60,7 @@ public:
     std::uint32_t region_size = 0;
 
 private:
-    enum class Way { answer, stream, fail, give_back, never };
+    enum class Way { answer, page, stream, fail, give_back, never };
 
     struct Work {
         std::uint32_t id = 0;
@@ -168,6 +168,8 @@ private:
         const std::uint32_t kind = dice_.below(100);
         if (kind < 30) {
             work.way = Way::stream;
+        } else if (kind >= 80 && lane.lane().kept_bytes > 0) {
+            work.way = Way::page;
         } else if (!good() && kind < 33) {
             work.way = Way::fail;
         } else if (!good() && kind < 35) {
@@ -218,10 +220,35 @@ private:
                     lane.answer(slot, generation, {.body = work.answer, .fields = work.fields}, dice_.chance(20));
                 return outcome != Outcome::starved;
             }
+            case Way::page: {
+                // It lies under one of few numbers, is kept first where it does not, and anew now and then.
+                const std::uint32_t page = page_of(work.id);
+                const std::uint32_t number = page % std::size(pages_);
+                if (dice_.chance(10)) drop(number);
+                if (pages_[number] != page && !keep(number, page)) return false;
+                const auto outcome =
+                    lane.answer(slot, generation, {.fields = work.fields, .kept = int(number)}, dice_.chance(20));
+                return outcome != Outcome::starved;
+            }
             case Way::stream:
             case Way::fail: return stream(slot, generation, work);
         }
         return false;
+    }
+
+    void drop(std::uint32_t number) {
+        if (pages_[number] != 0) lane.drop_kept(number);
+        pages_[number] = 0;
+    }
+    // False: it has to wait for credits.
+    bool keep(std::uint32_t number, std::uint32_t page) {
+        // Wherever it lies, all of them together are within the lane's bound.
+        const std::uint32_t segments = lane.lane().kept_bytes / layout::SEGMENT_BYTES / std::size(pages_);
+        const std::uint32_t most = std::min((segments - 1) * 4000, std::max(lane.available(), 3800u) - 50);
+        const auto outcome = lane.keep(number, known_answer(page, dice_.below(most)));
+        if (outcome != ScriptedLane::Outcome::done) return false;
+        pages_[number] = page;
+        return true;
     }
 
     bool stream(std::uint32_t slot, std::uint32_t generation, Work& work) {
@@ -273,6 +300,7 @@ private:
     WorkerPlan plan_;
     std::map<Key, Work> works_;
     std::vector<BodyPart> parts_;
+    std::uint32_t pages_[3] = {};  // which is kept under which number; 0: none
 };
 
 }  // namespace pinion::test

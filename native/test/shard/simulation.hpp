@@ -97,7 +97,7 @@ private:
         limits.queue = kind() ? 4096 : dice_.between(1, 30);
         limits.arena_bytes = layout::SEGMENT_BYTES * (weather_ == Weather::tiny ? dice_.between(6, 32)
                                                       : kind()                  ? dice_.between(256, 512)
-                                                                                : dice_.between(32, 256));
+                                                                                : dice_.between(32, 400));
         limits.pipeline = dice_.between(1, 8);
         limits.connection_bytes = dice_.between(1, 16) * 4096;
         limits.body_bytes = kind() ? 1 << 24 : dice_.between(1000, 400000);

@@ -1,7 +1,7 @@
 // The completion interface on epoll, for where io_uring is forbidden or too old.
 //
 // Every socket is registered once, edge-triggered, when it is first used. Operations are queued and tried at the next
-// send_at_once() or submit() (sends) or harvest() (everything); one that would block waits for its socket's next edge. What completes
+// send_lone() or submit() (sends) or harvest() (everything); one that would block waits for its socket's next edge. What completes
 // goes into a queue of this class's own, from which harvest() takes. When submit() leaves something in it, it writes to
 // an eventfd in the epoll set, so that descriptor() tells of these completions too.
 #pragma once
@@ -68,11 +68,11 @@ public:
         return taken;
     }
 
-    // Those that succeed would be announced otherwise, for nothing but their completions.
-    unsigned send_at_once(Completion* out, unsigned max) {
-        if (!completed_.empty() || sending_.empty()) return 0;
+    // By submit() it would be announced, for nothing but its completion.
+    bool send_lone(Completion* out) {
+        if (sending_.size() != 1 || !completed_.empty()) return false;
         run_sends();
-        return take_completed(out, max);
+        return take_completed(out, 1) == 1;
     }
 
     void submit() {

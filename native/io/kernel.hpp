@@ -2,7 +2,7 @@
 // and SimulatedKernel; Shard<Kernel> is bound to one at compile time, so no call here is virtual.
 //
 // All functions but ring_doorbell() and pending() need the baton. None of them blocks, except wait().
-// Nothing calls back: operations are queued, and their completions come out of harvest() or send_at_once(), never inline.
+// Nothing calls back: operations are queued, and their completions come out of harvest() or send_lone(), never inline.
 // Memory lent to an operation belongs to the kernel until that operation's completion has been harvested; every
 // operation completes exactly once (streams: once with more == false), a cancelled one too.
 #pragma once
@@ -94,9 +94,9 @@ concept Kernel = requires(K kernel, Token token, Socket socket, Completion* out,
     { kernel.lent() } -> std::same_as<std::uint32_t>;
     // Takes up to `max` completions, oldest first, without blocking.
     { kernel.harvest(out, unsigned{} /*max*/) } -> std::same_as<unsigned>;
-    // Makes those queued sends, up to `max`, that cost less now than handed over by submit(), without blocking, and takes
-    // their completions: nobody is woken for them.
-    { kernel.send_at_once(out, unsigned{} /*max*/) } -> std::same_as<unsigned>;
+    // If all that is queued is one send that need not wait: makes it, and gives its completion. It costs less than by
+    // submit(), and nobody is woken for its completion.
+    { kernel.send_lone(out) } -> std::same_as<bool>;
     // Hands queued operations to the kernel, without waiting.
     kernel.submit();
     // Submits and waits until a completion, the doorbell or the time-out (microseconds, < 0: none). May be called while

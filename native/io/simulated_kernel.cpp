@@ -259,19 +259,15 @@ bool SimulatedKernel::overlaps_lent(const iovec& range) const {
 
 // --- the simulated kernel at work ---
 
-unsigned SimulatedKernel::send_at_once(Completion* out, unsigned max) {
-    unsigned taken = 0;
-    for (std::size_t n = 0; simulation.at_once > 0 && n < queued_.size() && taken < max;) {
-        InFlight& operation = queued_[n];
-        if (operation.kind != Kind::send || !ready(operation) || !chance(simulation.at_once) || !step(operation)) {
-            ++n;
-            continue;
-        }
-        out[taken++] = completed_.back();
-        completed_.pop_back();
-        queued_.erase(queued_.begin() + std::ptrdiff_t(n));
-    }
-    return taken;
+bool SimulatedKernel::send_lone(Completion* out) {
+    if (simulation.lone_send == 0 || queued_.size() != 1) return false;
+    InFlight& operation = queued_.front();
+    if (operation.kind != Kind::send || !ready(operation) || !chance(simulation.lone_send) || !step(operation))
+        return false;
+    *out = completed_.back();
+    completed_.pop_back();
+    queued_.clear();
+    return true;
 }
 
 void SimulatedKernel::submit() {

@@ -22,7 +22,7 @@ namespace pinion::io {
 // Chances are in 256.
 struct Simulation {
     std::uint64_t seed = 1;
-    unsigned at_once = 0;          // a send is made by send_at_once()
+    unsigned lone_send = 0;        // a lone send is made by send_lone()
     unsigned short_transfer = 96;  // a send or receive moves less than it could
     unsigned stream_ends = 12;     // a stream ends with a completion although it could go on
     unsigned no_segments = 6;      // -ENOBUFS although segments are lent
@@ -89,7 +89,7 @@ public:
     void lend(std::uint32_t segment);
     std::uint32_t lent() const { return lent_; }
     unsigned harvest(Completion* out, unsigned max);
-    unsigned send_at_once(Completion* out, unsigned max);
+    bool send_lone(Completion* out);
     void submit();
     void begin_wait() { submit(); }
     void wait(std::int64_t timeout_us);

@@ -206,9 +206,9 @@ void UringKernel::settle_backlog() {
     }
 }
 
-// 1: done, and the entry is out of the queue; 0: it stays there, because it is no send, or one that would have to wait.
-unsigned UringKernel::send_lone(Completion* out, const io_uring_sqe& entry) {
-    if (entry.opcode != IORING_OP_SEND && entry.opcode != IORING_OP_SENDMSG) return 0;
+// The newest entry: it is out of the queue then. False: it is no send, or one that would have to wait.
+bool UringKernel::try_send(Completion* out, const io_uring_sqe& entry) {
+    if (entry.opcode != IORING_OP_SEND && entry.opcode != IORING_OP_SENDMSG) return false;
     const auto* from = reinterpret_cast<const void*>(std::uintptr_t(entry.addr));
     const int flags = int(entry.msg_flags) | MSG_DONTWAIT;
     ssize_t sent;
@@ -221,10 +221,10 @@ unsigned UringKernel::send_lone(Completion* out, const io_uring_sqe& entry) {
             sent = ::sendmsg(entry.fd, static_cast<const msghdr*>(from), flags);
         }
     } while (sent < 0 && errno == EINTR);
-    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return 0;
-    out[0] = {Token::unpack(entry.user_data), sent < 0 ? -errno : std::int32_t(sent), NO_SEGMENT, false};
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
+    *out = {Token::unpack(entry.user_data), sent < 0 ? -errno : std::int32_t(sent), NO_SEGMENT, false};
     --sq_tail_;
-    return 1;
+    return true;
 }
 
 void UringKernel::flush() {

@@ -147,10 +147,9 @@ public:
     }
 
     // One send is one system call either way; through the ring its completion would wake whoever polls that.
-    unsigned send_at_once(Completion* out, unsigned max) {
+    bool send_lone(Completion* out) {
         const std::uint32_t head = std::atomic_ref(*sq_head_).load(std::memory_order_acquire);
-        if (max == 0 || sq_tail_ - head != 1 || !backlog_.empty()) return 0;
-        return send_lone(out, sq_entries_[head & sq_mask_]);
+        return sq_tail_ - head == 1 && backlog_.empty() && try_send(out, sq_entries_[head & sq_mask_]);
     }
 
     void submit() {
@@ -228,7 +227,7 @@ private:
         buffer_published_ = buffer_tail_;
     }
 
-    unsigned send_lone(Completion* out, const io_uring_sqe& entry);
+    bool try_send(Completion* out, const io_uring_sqe& entry);
     io_uring_sqe* slow_entry(unsigned opcode, int descriptor, Token token);
     void settle_backlog();
     bool keep_rare(Completion& completion);

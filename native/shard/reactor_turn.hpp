@@ -124,7 +124,7 @@ void Reactor<K>::finish_turn() {
     break_off_stalled();  // for those who still wait
     room_came_back();
     settle_marked();
-    send_at_once();
+    send_lone();
     lend_segments();
     serve_starved();
     const std::uint32_t window = std::min(share(2 * reserve_), STREAM_WINDOW_BYTES);
@@ -139,14 +139,13 @@ void Reactor<K>::finish_turn() {
     if (log_) log_->flush();
 }
 
-// What these sends have brought is known before anybody sleeps: else it would be the loop's next round.
+// What it has brought is known before anybody sleeps: else it would be the loop's next round.
 template <class K>
-void Reactor<K>::send_at_once() {
-    const unsigned count = kernel_.send_at_once(completions_, BATCH);
-    for (unsigned i = 0; i < count; ++i) {
-        if (Connection* connection = find(completions_[i].token)) sent(*connection, completions_[i].result);
-    }
-    if (count > 0) settle_marked();
+void Reactor<K>::send_lone() {
+    io::Completion completion;
+    if (!kernel_.send_lone(&completion)) return;
+    if (Connection* connection = find(completion.token)) sent(*connection, completion.result);
+    settle_marked();
 }
 
 template <class K>

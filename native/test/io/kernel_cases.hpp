@@ -22,7 +22,7 @@ namespace pinion::test {
     X(receive_reset, "receive: a reset")                                        \
     X(send_short, "send: short ones are resumed")                               \
     X(send_waits_for_room, "send: waits for room")                              \
-    X(sends_at_once, "send_at_once: what has room, with its completion")        \
+    X(sends_alone, "send_lone: what has room, with its completion")             \
     X(send_vectored_in_order, "send_vectored: in order")                        \
     X(send_to_nobody, "send: EPIPE without a signal")                           \
     X(shutdown_write, "shutdown_write: half of the connection")                 \

@@ -32,7 +32,7 @@ public:
         kernel_.simulation.seed = seed;
         kernel_.simulation.steps = dice_.between(1, 12);
         kernel_.simulation.send_room = dice_.chance(50) ? 65536 : dice_.between(64, 8192);
-        kernel_.simulation.at_once = dice_.chance(50) ? dice_.between(1, 256) : 0;
+        kernel_.simulation.lone_send = dice_.chance(50) ? dice_.between(1, 256) : 0;
         kernel_.simulation.send_fails = dice_.chance(20) ? 8 : 0;
         kernel_.simulation.out_of_memory = !kind() && dice_.chance(20) ? 2 : 0;
         kernel_.simulation.arena_is_private = weather != Weather::wild;

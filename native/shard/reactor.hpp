@@ -110,7 +110,8 @@ private:
     // --- reactor_turn.hpp ---
     void read_clock();
     void finish_turn();
-    void send_lone();
+    void serve_waiting();
+    bool send_lone();
     void settle_marked();
     void lend_segments();
     // Each holds 18 bytes of the arena at least, but for what stands between bodies; the table is touched as it is

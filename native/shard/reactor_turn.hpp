@@ -120,11 +120,8 @@ void Reactor<K>::finish_turn() {
         for (std::uint32_t i = 0; i < settings_.listeners.size(); ++i) arm_accept(i);
     }
     serve_backlog();
-    slot_came_back();
-    break_off_stalled();  // for those who still wait
-    room_came_back();
-    settle_marked();
-    send_lone();
+    serve_waiting();
+    if (send_lone()) serve_waiting();
     lend_segments();
     serve_starved();
     const std::uint32_t window = std::min(share(2 * reserve_), STREAM_WINDOW_BYTES);
@@ -139,13 +136,22 @@ void Reactor<K>::finish_turn() {
     if (log_) log_->flush();
 }
 
+// Those whom what has come back may serve, and everybody to whom something has happened.
+template <class K>
+void Reactor<K>::serve_waiting() {
+    slot_came_back();
+    break_off_stalled();  // for those who still wait
+    room_came_back();
+    settle_marked();
+}
+
 // What it has brought is known before anybody sleeps: else it would be the loop's next round.
 template <class K>
-void Reactor<K>::send_lone() {
+bool Reactor<K>::send_lone() {
     io::Completion completion;
-    if (!kernel_.send_lone(&completion)) return;
+    if (!kernel_.send_lone(&completion)) return false;
     if (Connection* connection = find(completion.token)) sent(*connection, completion.result);
-    settle_marked();
+    return true;
 }
 
 template <class K>

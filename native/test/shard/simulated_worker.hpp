@@ -35,7 +35,19 @@ public:
     // With what it has taken off its lane.
     bool busy() const { return !works_.empty() || !parts_.empty() || !lane.all_pushed(); }
     std::uint32_t started = 0;
+    std::uint64_t moved = 0;  // bytes of parts: an answer to HEAD has some, too
     std::size_t body_parts() const { return parts_.size(); }
+
+    std::string state() const {
+        std::string all = std::to_string(parts_.size()) + " body parts";
+        for (const auto& [key, work] : works_) {
+            all += ", request " + std::to_string(work.id) + " (way " + std::to_string(unsigned(work.way)) + ", body " +
+                   std::to_string(work.body.size()) + " of " + std::to_string(work.body_length) +
+                   (work.body_complete ? " complete" : "") + ", sent " + std::to_string(work.sent) + " of " +
+                   std::to_string(work.answer.size()) + ", left " + std::to_string(work.left) + ")";
+        }
+        return all;
+    }
 
     void step() {
         layout::Entry entry;
@@ -282,7 +294,9 @@ private:
         }
         // Backpressure, as a stream's high-water mark has it.
         if (work.sent - work.left > 8192 && !(lane.slot(slot).request_flags & layout::request_flag::HEAD)) return false;
-        if (lane.part(slot, generation, piece) == Outcome::done) work.sent += piece.size();
+        if (lane.part(slot, generation, piece) != Outcome::done) return false;
+        work.sent += piece.size();
+        moved += piece.size();
         return false;
     }
 

@@ -28,7 +28,7 @@ public:
     Simulation(std::uint64_t seed, Weather weather) : Simulation(seed, weather, Dice(~seed)) {}
     // `evil` says what hostile workers do.
     Simulation(std::uint64_t seed, Weather weather, Dice evil)
-        : dice_(seed), evil_(std::move(evil)), weather_(weather) {
+        : dice_(seed), evil_(std::move(evil)), weather_(weather), sleepy_(dice_.chance(50)) {
         kernel_.simulation.seed = seed;
         kernel_.simulation.steps = dice_.between(1, 12);
         kernel_.simulation.send_room = dice_.chance(50) ? 65536 : dice_.between(64, 8192);
@@ -56,6 +56,7 @@ public:
             step();
             std::uint64_t now = 0;
             for (const auto& client : clients_) now += client->moved;
+            for (const Attached& each : lanes_) now += each.worker ? each.worker->moved : 0;
             if (now != moved) quiet = 0;
             moved = now;
             if (clients_.size() < wanted && dice_.chance(10)) connect();
@@ -168,9 +169,13 @@ private:
         for (const auto& client : clients_) client->step();
         const bool live = reactor_->live_lane() != shard::NONE;
         const io::Driver driver = live && dice_.chance(70) ? io::Driver::worker : io::Driver::stand_in;
-        reactor_->turn(driver);
+        if (turn_is_due()) awake_ = reactor_->turn(driver);
+        bool dispatched = false;
         for (Attached& each : lanes_) {
             if (dice_.chance(30)) continue;
+            shard::LaneEnd& lane = reactor_->lane(each.lane);
+            dispatched |= lane.unread() != 0 || lane.relieved();
+            awake_ |= lane.starved();
             if (each.hostile) {
                 each.hostile->step();
                 continue;
@@ -178,8 +183,17 @@ private:
             each.worker->step();
             if (each.dying) each.worker->scribble();
         }
-        if (dice_.chance(70)) reactor_->flush(driver);
+        if (sleepy_ ? dispatched : dice_.chance(70)) {
+            reactor_->flush(driver);
+            awake_ |= reactor_->turn_owed();
+        }
         check();
+    }
+
+    // As whoever drives would find it: what is forgotten while they sleep leaves a client frozen.
+    bool turn_is_due() const {
+        return !sleepy_ || awake_ || kernel_.pending() || reactor_->has_responses() ||
+               kernel_.now_ms >= reactor_->next_deadline_ms();
     }
 
     void start_worker() {
@@ -216,13 +230,19 @@ private:
         return "a request that nobody sent";
     }
 
+    // Each of these wakes whoever drives.
     void lanes_come_and_go() {
         const bool live = reactor_->live_lane() != shard::NONE;
         if (!live ? dice_.chance(5) : dice_.below(600) == 0) start_worker();
+        awake_ |= !live;
         for (std::size_t i = 0; i < lanes_.size(); ++i) {
             Attached& each = lanes_[i];
             const shard::LaneState state = reactor_->lane(each.lane).state();
-            if (state == shard::LaneState::warming && dice_.chance(30)) reactor_->go_live(each.lane);
+            awake_ |= each.dying;
+            if (state == shard::LaneState::warming && dice_.chance(30)) {
+                reactor_->go_live(each.lane);
+                awake_ = true;
+            }
             if (each.hostile && reactor_->lane_broken(each.lane) && !each.dying) {
                 if (dice_.chance(80)) kernel_.driver_dies();
                 each.dying = true;
@@ -233,7 +253,7 @@ private:
             } else if (!kind() && !each.dying && dice_.below(500) == 0) {
                 reactor_->quarantine_lane(each.lane);
                 kernel_.driver_dies();
-                each.dying = true;
+                each.dying = awake_ = true;
             } else if (each.dying && dice_.chance(5)) {
                 release(i--);
             }
@@ -244,6 +264,7 @@ private:
     void release(std::size_t at) {
         reactor_->release_lane(lanes_[at].lane);
         kernel_.driver_dies();
+        awake_ = true;
         lanes_.erase(lanes_.begin() + std::ptrdiff_t(at));
     }
 
@@ -291,7 +312,8 @@ private:
             shard::LaneEnd& lane = reactor_->lane(each.lane);
             lanes += "lane " + std::to_string(each.lane) + " in state " + std::to_string(unsigned(lane.state())) +
                      " holds " + std::to_string(lane.held) + " slots, " + std::to_string(lane.runs.size()) + " runs (" +
-                     (lane.starved() ? "starved" : "not starved") + ")" + (each.hostile ? ", hostile; " : "; ");
+                     (lane.starved() ? "starved" : "not starved") + ")" +
+                     (each.hostile ? ", hostile; " : ", " + each.worker->state() + "; ");
         }
         return lanes + std::to_string(reactor_->connection_count()) + " connections, " +
                std::to_string(reactor_->slots_used()) + " slots, " + std::to_string(reactor_->parts_used()) +
@@ -312,6 +334,8 @@ private:
     std::vector<std::unique_ptr<SimulatedClient>> clients_;
     std::vector<Attached> lanes_;
     WorkerPlan worker_plan_;
+    bool sleepy_;        // turns are run when there is a reason for one, else always
+    bool awake_ = true;  // there is more to do
     std::uint32_t next_id_ = 1;
     std::set<std::uint32_t> tainted_;  // requests that hostile workers were given
 };

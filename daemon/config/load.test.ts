@@ -57,6 +57,7 @@ test("five lines are a configuration, and the rest has defaults", (t) => {
   t.is(config.shards, "auto");
   t.is(config.limits.head, 16384);
   t.is(config.limits.heap, undefined);
+  t.is(config.limits.youngHeap, 12 * 1024 * 1024);
   t.is(config.timeouts.drain, 10_000);
   t.deepEqual(config.routes, [
     { path: "/a", handler: "./hello.ts" },

@@ -255,6 +255,12 @@ export const schema = {
             64 * GIB,
           ),
         ),
+        youngHeap: size(
+          "Of one worker's heap, what new objects may take before it is collected. More suits handlers that hold megabytes each while they wait.",
+          "12MiB",
+          MIB,
+          GIB,
+        ),
       },
     },
     admission: {

@@ -1,13 +1,13 @@
 // @ts-nocheck: written by ops/generate-config.ts from daemon/config/schema.ts. Do not edit.
 export const validate: { (data: unknown): boolean; errors?: import("./validate.js").Mismatch[] | null } = validate10;
-const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Pinion configuration","type":"object","additionalProperties":false,"properties":{"listen":{"type":["string","object","array"],"description":"Where to listen: one address, or a list. `--listen` on the command line replaces it.","default":"127.0.0.1:8080","properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false,"minItems":1,"maxItems":64,"items":{"type":["string","object"],"properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false}},"shards":{"type":["string","integer"],"pattern":"^auto$","minimum":1,"maximum":256,"default":"auto","description":"Shards, each with its own sockets, memory and worker. `auto`: one for each logical core that affinity and cgroup leave to the process."},"io":{"enum":["auto","uring","epoll"],"default":"auto","description":"The kernel's interface. `auto`: io_uring where the probe finds it good enough, else epoll."},"routes":{"type":"array","default":[],"maxItems":20000,"description":"What answers which path.","items":{"type":"object","additionalProperties":false,"required":["path"],"properties":{"path":{"type":"string","description":"Pattern: `/hello/{name:string}`. Kinds: `string` (also without a kind), `int`, `float`, `uuid`, and, at the end, `path`, which takes the rest. No parameter is ever empty: `/files/{rest:path}` does not answer `/files/`."},"methods":{"type":"array","minItems":1,"items":{"enum":["GET","HEAD","POST","PUT","DELETE","OPTIONS","TRACE","PATCH"]},"description":"Methods that are answered; another is 405. Left out: GET for `respond`; for a handler, the methods that its module exports functions for, or else all but TRACE. GET answers HEAD too."},"handler":{"type":"string","pattern":"\\.(ts|mts|js|mjs)$","description":"A `.ts` or `.js` module, relative to the configuration's folder."},"options":{"description":"Handed to the module's factory. Any YAML value."},"respond":{"type":"object","additionalProperties":false,"description":"A fixed answer, given without JavaScript.","properties":{"status":{"type":"integer","minimum":200,"maximum":599,"default":200,"description":"Status code."},"type":{"type":"string","description":"Content-Type. Left out: `text/plain; charset=utf-8` if there is a body."},"headers":{"type":"object","additionalProperties":{"type":"string"},"default":{},"description":"Further fields, by name."},"body":{"type":"string","default":"","description":"The body."}}},"timeout":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"description":"Time for this handler; left out: `timeouts.handler`."},"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"description":"Largest request body of this route; left out: `limits.body`."}}}},"limits":{"type":"object","additionalProperties":false,"default":{},"description":"Bounds. At each there is backpressure or a status code, never growth.","properties":{"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"default":"1MiB","description":"Largest request body (413)."},"head":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":256,"most":65535,"default":"16KiB","description":"Largest request head (431)."},"target":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":64,"most":65535,"default":"8KiB","description":"Longest request target (414)."},"fields":{"type":"integer","minimum":1,"maximum":200,"default":100,"description":"Field lines of one request (431)."},"connections":{"type":"integer","minimum":1,"maximum":1000000,"default":10000,"description":"Open connections of the whole server, shared out evenly among the shards; further ones wait in the kernel."},"slots":{"type":"integer","minimum":2,"maximum":65536,"default":1024,"description":"Requests of one shard that are parsed and not yet answered."},"queue":{"type":"integer","minimum":1,"maximum":65536,"description":"Requests of one shard that wait for their handler to be called, and connections that wait for a slot (503); left out: bounded by connections and memory alone."},"arena":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":65536,"most":4278190080,"default":"16MiB","description":"Memory of one shard for requests and answers, touched only as it is used."},"connection":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":8192,"most":1073741824,"default":"256KiB","description":"The most of its shard's arena that one connection may hold."},"pipeline":{"type":"integer","minimum":1,"maximum":65535,"default":64,"description":"Requests of one connection that are read ahead of their answers."},"addressConnections":{"type":"integer","minimum":0,"maximum":1000000,"default":0,"description":"Open connections of one client address (IPv6: of one /64) and one shard; further ones are closed. 0: no limit."},"addressRate":{"type":"integer","minimum":0,"maximum":1000000,"default":0,"description":"Requests a second of one client address (IPv6: of one /64) and one shard; it may be one second ahead (429). 0: no limit."},"heap":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":8388608,"most":68719476736,"description":"JavaScript heap of one worker; left out: Node's own default."}}},"admission":{"type":"object","additionalProperties":false,"default":{},"description":"When requests for handlers are refused because too many wait (503 with Retry-After).","properties":{"target":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"250ms","description":"In a standing queue, new requests are refused while the oldest has waited so long. 0: never."},"interval":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"500ms","description":"A queue that has not been empty for so long is a standing one, and who has waited so long in it, or would have to, is refused; a shorter burst may wait."}}},"timeouts":{"type":"object","additionalProperties":false,"default":{},"description":"How long each state may last.","properties":{"head":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"10s","description":"From a connection's or a request's first moment to the end of its head (408)."},"body":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408)."},"handler":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"For a handler to answer (504)."},"write":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that takes nothing of an answer for so long, or less than 512 bytes a second, is disconnected, after twice this time at the latest."},"keepAlive":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"60s","description":"An idle connection is kept."},"drain":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"10s","description":"For requests in flight after SIGTERM or SIGINT."},"spin":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":100,"most":604800000,"default":"60s","description":"A worker may stay in JavaScript, with requests waiting, before it is replaced."}}},"health":{"type":"object","additionalProperties":false,"default":{},"description":"Routes for health checks, answered without JavaScript.","properties":{"enabled":{"type":"boolean","default":true,"description":"Answer them."},"live":{"type":"string","default":"/-/live","description":"200 while the process runs."},"ready":{"type":"string","default":"/-/ready","description":"200 while the shard has a live worker and is not draining, else 503."}}},"http":{"type":"object","additionalProperties":false,"default":{},"description":"HTTP details.","properties":{"halfOpen":{"type":"boolean","default":true,"description":"A client that has closed its sending side still gets its answer; false: it counts as gone."},"serverName":{"type":"string","pattern":"^[\\x20-\\x7e]{0,128}$","default":"","description":"Value of the Server field; empty: none."}}},"log":{"type":"object","additionalProperties":false,"default":{},"description":"What the daemon writes about itself (standard error), and about requests (standard output).","properties":{"access":{"type":"boolean","default":false,"description":"One line of JSON on standard output for each request."},"level":{"enum":["error","warn","info","debug"],"default":"info","description":"The least level that is written."},"format":{"enum":["auto","json","text"],"default":"auto","description":"`auto`: text on a terminal, else JSON."}}}}};
+const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Pinion configuration","type":"object","additionalProperties":false,"properties":{"listen":{"type":["string","object","array"],"description":"Where to listen: one address, or a list. `--listen` on the command line replaces it.","default":"127.0.0.1:8080","properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false,"minItems":1,"maxItems":64,"items":{"type":["string","object"],"properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false}},"shards":{"type":["string","integer"],"pattern":"^auto$","minimum":1,"maximum":256,"default":"auto","description":"Shards, each with its own sockets, memory and worker. `auto`: one for each logical core that affinity and cgroup leave to the process."},"io":{"enum":["auto","uring","epoll"],"default":"auto","description":"The kernel's interface. `auto`: io_uring where the probe finds it good enough, else epoll."},"routes":{"type":"array","default":[],"maxItems":20000,"description":"What answers which path.","items":{"type":"object","additionalProperties":false,"required":["path"],"properties":{"path":{"type":"string","description":"Pattern: `/hello/{name:string}`. Kinds: `string` (also without a kind), `int`, `float`, `uuid`, and, at the end, `path`, which takes the rest. No parameter is ever empty: `/files/{rest:path}` does not answer `/files/`."},"methods":{"type":"array","minItems":1,"items":{"enum":["GET","HEAD","POST","PUT","DELETE","OPTIONS","TRACE","PATCH"]},"description":"Methods that are answered; another is 405. Left out: GET for `respond`; for a handler, the methods that its module exports functions for, or else all but TRACE. GET answers HEAD too."},"handler":{"type":"string","pattern":"\\.(ts|mts|js|mjs)$","description":"A `.ts` or `.js` module, relative to the configuration's folder."},"options":{"description":"Handed to the module's factory. Any YAML value."},"respond":{"type":"object","additionalProperties":false,"description":"A fixed answer, given without JavaScript.","properties":{"status":{"type":"integer","minimum":200,"maximum":599,"default":200,"description":"Status code."},"type":{"type":"string","description":"Content-Type. Left out: `text/plain; charset=utf-8` if there is a body."},"headers":{"type":"object","additionalProperties":{"type":"string"},"default":{},"description":"Further fields, by name."},"body":{"type":"string","default":"","description":"The body."}}},"timeout":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"description":"Time for this handler; left out: `timeouts.handler`."},"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"description":"Largest request body of this route; left out: `limits.body`."}}}},"limits":{"type":"object","additionalProperties":false,"default":{},"description":"Bounds. At each there is backpressure or a status code, never growth.","properties":{"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"default":"1MiB","description":"Largest request body (413)."},"head":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":256,"most":65535,"default":"16KiB","description":"Largest request head (431)."},"target":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":64,"most":65535,"default":"8KiB","description":"Longest request target (414)."},"fields":{"type":"integer","minimum":1,"maximum":200,"default":100,"description":"Field lines of one request (431)."},"connections":{"type":"integer","minimum":1,"maximum":1000000,"default":10000,"description":"Open connections of the whole server, shared out evenly among the shards; further ones wait in the kernel."},"slots":{"type":"integer","minimum":2,"maximum":65536,"default":1024,"description":"Requests of one shard that are parsed and not yet answered."},"queue":{"type":"integer","minimum":1,"maximum":65536,"description":"Requests of one shard that wait for their handler to be called, and connections that wait for a slot (503); left out: bounded by connections and memory alone."},"arena":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":65536,"most":4278190080,"default":"16MiB","description":"Memory of one shard for requests and answers, touched only as it is used."},"connection":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":8192,"most":1073741824,"default":"256KiB","description":"The most of its shard's arena that one connection may hold."},"pipeline":{"type":"integer","minimum":1,"maximum":65535,"default":64,"description":"Requests of one connection that are read ahead of their answers."},"addressConnections":{"type":"integer","minimum":0,"maximum":1000000,"default":0,"description":"Open connections of one client address (IPv6: of one /64) and one shard; further ones are closed. 0: no limit."},"addressRate":{"type":"integer","minimum":0,"maximum":1000000,"default":0,"description":"Requests a second of one client address (IPv6: of one /64) and one shard; it may be one second ahead (429). 0: no limit."},"heap":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":8388608,"most":68719476736,"description":"JavaScript heap of one worker; left out: Node's own default."},"youngHeap":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":1048576,"most":1073741824,"default":"12MiB","description":"Of one worker's heap, what new objects may take before it is collected. More suits handlers that hold megabytes each while they wait."}}},"admission":{"type":"object","additionalProperties":false,"default":{},"description":"When requests for handlers are refused because too many wait (503 with Retry-After).","properties":{"target":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"250ms","description":"In a standing queue, new requests are refused while the oldest has waited so long. 0: never."},"interval":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"500ms","description":"A queue that has not been empty for so long is a standing one, and who has waited so long in it, or would have to, is refused; a shorter burst may wait."}}},"timeouts":{"type":"object","additionalProperties":false,"default":{},"description":"How long each state may last.","properties":{"head":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"10s","description":"From a connection's or a request's first moment to the end of its head (408)."},"body":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408)."},"handler":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"For a handler to answer (504)."},"write":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that takes nothing of an answer for so long, or less than 512 bytes a second, is disconnected, after twice this time at the latest."},"keepAlive":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"60s","description":"An idle connection is kept."},"drain":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"10s","description":"For requests in flight after SIGTERM or SIGINT."},"spin":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":100,"most":604800000,"default":"60s","description":"A worker may stay in JavaScript, with requests waiting, before it is replaced."}}},"health":{"type":"object","additionalProperties":false,"default":{},"description":"Routes for health checks, answered without JavaScript.","properties":{"enabled":{"type":"boolean","default":true,"description":"Answer them."},"live":{"type":"string","default":"/-/live","description":"200 while the process runs."},"ready":{"type":"string","default":"/-/ready","description":"200 while the shard has a live worker and is not draining, else 503."}}},"http":{"type":"object","additionalProperties":false,"default":{},"description":"HTTP details.","properties":{"halfOpen":{"type":"boolean","default":true,"description":"A client that has closed its sending side still gets its answer; false: it counts as gone."},"serverName":{"type":"string","pattern":"^[\\x20-\\x7e]{0,128}$","default":"","description":"Value of the Server field; empty: none."}}},"log":{"type":"object","additionalProperties":false,"default":{},"description":"What the daemon writes about itself (standard error), and about requests (standard output).","properties":{"access":{"type":"boolean","default":false,"description":"One line of JSON on standard output for each request."},"level":{"enum":["error","warn","info","debug"],"default":"info","description":"The least level that is written."},"format":{"enum":["auto","json","text"],"default":"auto","description":"`auto`: text on a terminal, else JSON."}}}}};
 const func2 = Object.prototype.hasOwnProperty;
 const pattern0 = new RegExp("^0?[0-7]{3}$", "u");
 const pattern2 = new RegExp("^auto$", "u");
 const pattern3 = new RegExp("\\.(ts|mts|js|mjs)$", "u");
 const pattern4 = new RegExp("^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$", "u");
 const pattern5 = new RegExp("^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$", "u");
-const pattern21 = new RegExp("^[\\x20-\\x7e]{0,128}$", "u");
+const pattern22 = new RegExp("^[\\x20-\\x7e]{0,128}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
@@ -1146,9 +1146,10 @@ errors++;
 }
 }
 }
-}
-else {
-const err93 = {instancePath:instancePath+"/limits",schemaPath:"#/properties/limits/type",keyword:"type",params:{type: "object"}};
+if(data26.youngHeap !== undefined){
+let data40 = data26.youngHeap;
+if((typeof data40 !== "string") && (!(((typeof data40 == "number") && (!(data40 % 1) && !isNaN(data40))) && (isFinite(data40))))){
+const err93 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/type",keyword:"type",params:{type: schema11.properties.limits.properties.youngHeap.type}};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1157,13 +1158,9 @@ vErrors.push(err93);
 }
 errors++;
 }
-}
-if(data.admission !== undefined){
-let data40 = data.admission;
-if(data40 && typeof data40 == "object" && !Array.isArray(data40)){
-for(const key7 in data40){
-if(!((key7 === "target") || (key7 === "interval"))){
-const err94 = {instancePath:instancePath+"/admission",schemaPath:"#/properties/admission/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7}};
+if((typeof data40 == "number") && (isFinite(data40))){
+if(data40 < 0 || isNaN(data40)){
+const err94 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1173,11 +1170,9 @@ vErrors.push(err94);
 errors++;
 }
 }
-if(data40.target !== undefined){
-let data41 = data40.target;
-if(typeof data41 === "string"){
-if(!pattern4.test(data41)){
-const err95 = {instancePath:instancePath+"/admission/target",schemaPath:"#/properties/admission/properties/target/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(typeof data40 === "string"){
+if(!pattern5.test(data40)){
+const err95 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1187,8 +1182,10 @@ vErrors.push(err95);
 errors++;
 }
 }
+}
+}
 else {
-const err96 = {instancePath:instancePath+"/admission/target",schemaPath:"#/properties/admission/properties/target/type",keyword:"type",params:{type: "string"}};
+const err96 = {instancePath:instancePath+"/limits",schemaPath:"#/properties/limits/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1198,11 +1195,12 @@ vErrors.push(err96);
 errors++;
 }
 }
-if(data40.interval !== undefined){
-let data42 = data40.interval;
-if(typeof data42 === "string"){
-if(!pattern4.test(data42)){
-const err97 = {instancePath:instancePath+"/admission/interval",schemaPath:"#/properties/admission/properties/interval/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(data.admission !== undefined){
+let data41 = data.admission;
+if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
+for(const key7 in data41){
+if(!((key7 === "target") || (key7 === "interval"))){
+const err97 = {instancePath:instancePath+"/admission",schemaPath:"#/properties/admission/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7}};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1212,8 +1210,11 @@ vErrors.push(err97);
 errors++;
 }
 }
-else {
-const err98 = {instancePath:instancePath+"/admission/interval",schemaPath:"#/properties/admission/properties/interval/type",keyword:"type",params:{type: "string"}};
+if(data41.target !== undefined){
+let data42 = data41.target;
+if(typeof data42 === "string"){
+if(!pattern4.test(data42)){
+const err98 = {instancePath:instancePath+"/admission/target",schemaPath:"#/properties/admission/properties/target/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1223,9 +1224,8 @@ vErrors.push(err98);
 errors++;
 }
 }
-}
 else {
-const err99 = {instancePath:instancePath+"/admission",schemaPath:"#/properties/admission/type",keyword:"type",params:{type: "object"}};
+const err99 = {instancePath:instancePath+"/admission/target",schemaPath:"#/properties/admission/properties/target/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1235,12 +1235,11 @@ vErrors.push(err99);
 errors++;
 }
 }
-if(data.timeouts !== undefined){
-let data43 = data.timeouts;
-if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
-for(const key8 in data43){
-if(!(((((((key8 === "head") || (key8 === "body")) || (key8 === "handler")) || (key8 === "write")) || (key8 === "keepAlive")) || (key8 === "drain")) || (key8 === "spin"))){
-const err100 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8}};
+if(data41.interval !== undefined){
+let data43 = data41.interval;
+if(typeof data43 === "string"){
+if(!pattern4.test(data43)){
+const err100 = {instancePath:instancePath+"/admission/interval",schemaPath:"#/properties/admission/properties/interval/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1250,11 +1249,8 @@ vErrors.push(err100);
 errors++;
 }
 }
-if(data43.head !== undefined){
-let data44 = data43.head;
-if(typeof data44 === "string"){
-if(!pattern4.test(data44)){
-const err101 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err101 = {instancePath:instancePath+"/admission/interval",schemaPath:"#/properties/admission/properties/interval/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1264,8 +1260,9 @@ vErrors.push(err101);
 errors++;
 }
 }
+}
 else {
-const err102 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/type",keyword:"type",params:{type: "string"}};
+const err102 = {instancePath:instancePath+"/admission",schemaPath:"#/properties/admission/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1275,11 +1272,12 @@ vErrors.push(err102);
 errors++;
 }
 }
-if(data43.body !== undefined){
-let data45 = data43.body;
-if(typeof data45 === "string"){
-if(!pattern4.test(data45)){
-const err103 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(data.timeouts !== undefined){
+let data44 = data.timeouts;
+if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
+for(const key8 in data44){
+if(!(((((((key8 === "head") || (key8 === "body")) || (key8 === "handler")) || (key8 === "write")) || (key8 === "keepAlive")) || (key8 === "drain")) || (key8 === "spin"))){
+const err103 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8}};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1289,8 +1287,11 @@ vErrors.push(err103);
 errors++;
 }
 }
-else {
-const err104 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/type",keyword:"type",params:{type: "string"}};
+if(data44.head !== undefined){
+let data45 = data44.head;
+if(typeof data45 === "string"){
+if(!pattern4.test(data45)){
+const err104 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1300,11 +1301,8 @@ vErrors.push(err104);
 errors++;
 }
 }
-if(data43.handler !== undefined){
-let data46 = data43.handler;
-if(typeof data46 === "string"){
-if(!pattern4.test(data46)){
-const err105 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err105 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1314,8 +1312,11 @@ vErrors.push(err105);
 errors++;
 }
 }
-else {
-const err106 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/type",keyword:"type",params:{type: "string"}};
+if(data44.body !== undefined){
+let data46 = data44.body;
+if(typeof data46 === "string"){
+if(!pattern4.test(data46)){
+const err106 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1325,11 +1326,8 @@ vErrors.push(err106);
 errors++;
 }
 }
-if(data43.write !== undefined){
-let data47 = data43.write;
-if(typeof data47 === "string"){
-if(!pattern4.test(data47)){
-const err107 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err107 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1339,8 +1337,11 @@ vErrors.push(err107);
 errors++;
 }
 }
-else {
-const err108 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/type",keyword:"type",params:{type: "string"}};
+if(data44.handler !== undefined){
+let data47 = data44.handler;
+if(typeof data47 === "string"){
+if(!pattern4.test(data47)){
+const err108 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1350,11 +1351,8 @@ vErrors.push(err108);
 errors++;
 }
 }
-if(data43.keepAlive !== undefined){
-let data48 = data43.keepAlive;
-if(typeof data48 === "string"){
-if(!pattern4.test(data48)){
-const err109 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err109 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1364,8 +1362,11 @@ vErrors.push(err109);
 errors++;
 }
 }
-else {
-const err110 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/type",keyword:"type",params:{type: "string"}};
+if(data44.write !== undefined){
+let data48 = data44.write;
+if(typeof data48 === "string"){
+if(!pattern4.test(data48)){
+const err110 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1375,11 +1376,8 @@ vErrors.push(err110);
 errors++;
 }
 }
-if(data43.drain !== undefined){
-let data49 = data43.drain;
-if(typeof data49 === "string"){
-if(!pattern4.test(data49)){
-const err111 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err111 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1389,8 +1387,11 @@ vErrors.push(err111);
 errors++;
 }
 }
-else {
-const err112 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/type",keyword:"type",params:{type: "string"}};
+if(data44.keepAlive !== undefined){
+let data49 = data44.keepAlive;
+if(typeof data49 === "string"){
+if(!pattern4.test(data49)){
+const err112 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1400,11 +1401,8 @@ vErrors.push(err112);
 errors++;
 }
 }
-if(data43.spin !== undefined){
-let data50 = data43.spin;
-if(typeof data50 === "string"){
-if(!pattern4.test(data50)){
-const err113 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err113 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1414,8 +1412,11 @@ vErrors.push(err113);
 errors++;
 }
 }
-else {
-const err114 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/type",keyword:"type",params:{type: "string"}};
+if(data44.drain !== undefined){
+let data50 = data44.drain;
+if(typeof data50 === "string"){
+if(!pattern4.test(data50)){
+const err114 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1425,9 +1426,8 @@ vErrors.push(err114);
 errors++;
 }
 }
-}
 else {
-const err115 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/type",keyword:"type",params:{type: "object"}};
+const err115 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1437,12 +1437,11 @@ vErrors.push(err115);
 errors++;
 }
 }
-if(data.health !== undefined){
-let data51 = data.health;
-if(data51 && typeof data51 == "object" && !Array.isArray(data51)){
-for(const key9 in data51){
-if(!(((key9 === "enabled") || (key9 === "live")) || (key9 === "ready"))){
-const err116 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9}};
+if(data44.spin !== undefined){
+let data51 = data44.spin;
+if(typeof data51 === "string"){
+if(!pattern4.test(data51)){
+const err116 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1452,9 +1451,8 @@ vErrors.push(err116);
 errors++;
 }
 }
-if(data51.enabled !== undefined){
-if(typeof data51.enabled !== "boolean"){
-const err117 = {instancePath:instancePath+"/health/enabled",schemaPath:"#/properties/health/properties/enabled/type",keyword:"type",params:{type: "boolean"}};
+else {
+const err117 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1464,9 +1462,9 @@ vErrors.push(err117);
 errors++;
 }
 }
-if(data51.live !== undefined){
-if(typeof data51.live !== "string"){
-const err118 = {instancePath:instancePath+"/health/live",schemaPath:"#/properties/health/properties/live/type",keyword:"type",params:{type: "string"}};
+}
+else {
+const err118 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1476,9 +1474,12 @@ vErrors.push(err118);
 errors++;
 }
 }
-if(data51.ready !== undefined){
-if(typeof data51.ready !== "string"){
-const err119 = {instancePath:instancePath+"/health/ready",schemaPath:"#/properties/health/properties/ready/type",keyword:"type",params:{type: "string"}};
+if(data.health !== undefined){
+let data52 = data.health;
+if(data52 && typeof data52 == "object" && !Array.isArray(data52)){
+for(const key9 in data52){
+if(!(((key9 === "enabled") || (key9 === "live")) || (key9 === "ready"))){
+const err119 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9}};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1488,9 +1489,9 @@ vErrors.push(err119);
 errors++;
 }
 }
-}
-else {
-const err120 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/type",keyword:"type",params:{type: "object"}};
+if(data52.enabled !== undefined){
+if(typeof data52.enabled !== "boolean"){
+const err120 = {instancePath:instancePath+"/health/enabled",schemaPath:"#/properties/health/properties/enabled/type",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1500,12 +1501,9 @@ vErrors.push(err120);
 errors++;
 }
 }
-if(data.http !== undefined){
-let data55 = data.http;
-if(data55 && typeof data55 == "object" && !Array.isArray(data55)){
-for(const key10 in data55){
-if(!((key10 === "halfOpen") || (key10 === "serverName"))){
-const err121 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10}};
+if(data52.live !== undefined){
+if(typeof data52.live !== "string"){
+const err121 = {instancePath:instancePath+"/health/live",schemaPath:"#/properties/health/properties/live/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1515,9 +1513,9 @@ vErrors.push(err121);
 errors++;
 }
 }
-if(data55.halfOpen !== undefined){
-if(typeof data55.halfOpen !== "boolean"){
-const err122 = {instancePath:instancePath+"/http/halfOpen",schemaPath:"#/properties/http/properties/halfOpen/type",keyword:"type",params:{type: "boolean"}};
+if(data52.ready !== undefined){
+if(typeof data52.ready !== "string"){
+const err122 = {instancePath:instancePath+"/health/ready",schemaPath:"#/properties/health/properties/ready/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1527,11 +1525,9 @@ vErrors.push(err122);
 errors++;
 }
 }
-if(data55.serverName !== undefined){
-let data57 = data55.serverName;
-if(typeof data57 === "string"){
-if(!pattern21.test(data57)){
-const err123 = {instancePath:instancePath+"/http/serverName",schemaPath:"#/properties/http/properties/serverName/pattern",keyword:"pattern",params:{pattern: "^[\\x20-\\x7e]{0,128}$"}};
+}
+else {
+const err123 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1541,8 +1537,12 @@ vErrors.push(err123);
 errors++;
 }
 }
-else {
-const err124 = {instancePath:instancePath+"/http/serverName",schemaPath:"#/properties/http/properties/serverName/type",keyword:"type",params:{type: "string"}};
+if(data.http !== undefined){
+let data56 = data.http;
+if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
+for(const key10 in data56){
+if(!((key10 === "halfOpen") || (key10 === "serverName"))){
+const err124 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10}};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1552,9 +1552,9 @@ vErrors.push(err124);
 errors++;
 }
 }
-}
-else {
-const err125 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/type",keyword:"type",params:{type: "object"}};
+if(data56.halfOpen !== undefined){
+if(typeof data56.halfOpen !== "boolean"){
+const err125 = {instancePath:instancePath+"/http/halfOpen",schemaPath:"#/properties/http/properties/halfOpen/type",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1564,12 +1564,11 @@ vErrors.push(err125);
 errors++;
 }
 }
-if(data.log !== undefined){
-let data58 = data.log;
-if(data58 && typeof data58 == "object" && !Array.isArray(data58)){
-for(const key11 in data58){
-if(!(((key11 === "access") || (key11 === "level")) || (key11 === "format"))){
-const err126 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11}};
+if(data56.serverName !== undefined){
+let data58 = data56.serverName;
+if(typeof data58 === "string"){
+if(!pattern22.test(data58)){
+const err126 = {instancePath:instancePath+"/http/serverName",schemaPath:"#/properties/http/properties/serverName/pattern",keyword:"pattern",params:{pattern: "^[\\x20-\\x7e]{0,128}$"}};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1579,9 +1578,8 @@ vErrors.push(err126);
 errors++;
 }
 }
-if(data58.access !== undefined){
-if(typeof data58.access !== "boolean"){
-const err127 = {instancePath:instancePath+"/log/access",schemaPath:"#/properties/log/properties/access/type",keyword:"type",params:{type: "boolean"}};
+else {
+const err127 = {instancePath:instancePath+"/http/serverName",schemaPath:"#/properties/http/properties/serverName/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1591,10 +1589,9 @@ vErrors.push(err127);
 errors++;
 }
 }
-if(data58.level !== undefined){
-let data60 = data58.level;
-if(!((((data60 === "error") || (data60 === "warn")) || (data60 === "info")) || (data60 === "debug"))){
-const err128 = {instancePath:instancePath+"/log/level",schemaPath:"#/properties/log/properties/level/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.level.enum}};
+}
+else {
+const err128 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1604,10 +1601,12 @@ vErrors.push(err128);
 errors++;
 }
 }
-if(data58.format !== undefined){
-let data61 = data58.format;
-if(!(((data61 === "auto") || (data61 === "json")) || (data61 === "text"))){
-const err129 = {instancePath:instancePath+"/log/format",schemaPath:"#/properties/log/properties/format/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.format.enum}};
+if(data.log !== undefined){
+let data59 = data.log;
+if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
+for(const key11 in data59){
+if(!(((key11 === "access") || (key11 === "level")) || (key11 === "format"))){
+const err129 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11}};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1617,9 +1616,9 @@ vErrors.push(err129);
 errors++;
 }
 }
-}
-else {
-const err130 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/type",keyword:"type",params:{type: "object"}};
+if(data59.access !== undefined){
+if(typeof data59.access !== "boolean"){
+const err130 = {instancePath:instancePath+"/log/access",schemaPath:"#/properties/log/properties/access/type",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1629,14 +1628,52 @@ vErrors.push(err130);
 errors++;
 }
 }
-}
-else {
-const err131 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(data59.level !== undefined){
+let data61 = data59.level;
+if(!((((data61 === "error") || (data61 === "warn")) || (data61 === "info")) || (data61 === "debug"))){
+const err131 = {instancePath:instancePath+"/log/level",schemaPath:"#/properties/log/properties/level/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.level.enum}};
 if(vErrors === null){
 vErrors = [err131];
 }
 else {
 vErrors.push(err131);
+}
+errors++;
+}
+}
+if(data59.format !== undefined){
+let data62 = data59.format;
+if(!(((data62 === "auto") || (data62 === "json")) || (data62 === "text"))){
+const err132 = {instancePath:instancePath+"/log/format",schemaPath:"#/properties/log/properties/format/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.format.enum}};
+if(vErrors === null){
+vErrors = [err132];
+}
+else {
+vErrors.push(err132);
+}
+errors++;
+}
+}
+}
+else {
+const err133 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err133];
+}
+else {
+vErrors.push(err133);
+}
+errors++;
+}
+}
+}
+else {
+const err134 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err134];
+}
+else {
+vErrors.push(err134);
 }
 errors++;
 }

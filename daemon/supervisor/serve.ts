@@ -129,7 +129,7 @@ function keeperFor(
     spawn: (lane, events) =>
       spawnWorker(
         { shard, lane, handlers, routes: patterns, directory: config.folder },
-        config.limits.heap,
+        config.limits,
         log,
         events,
       ),

@@ -9,16 +9,19 @@ const MIB = 1024 * 1024;
 
 export function spawnWorker(
   data: WorkerData,
-  heapBytes: number | undefined,
+  limits: { heap?: number | undefined; youngHeap: number }, // bytes
   log: Log,
   events: WorkerEvents,
 ): WorkerThread {
   const worker = new Worker(ENTRY, {
     workerData: data,
     name: "pinion worker",
-    ...(heapBytes === undefined
-      ? {}
-      : { resourceLimits: { maxOldGenerationSizeMb: Math.floor(heapBytes / MIB) } }),
+    resourceLimits: {
+      maxYoungGenerationSizeMb: Math.floor(limits.youngHeap / MIB),
+      ...(limits.heap === undefined
+        ? {}
+        : { maxOldGenerationSizeMb: Math.floor(limits.heap / MIB) }),
+    },
   });
   worker.on("message", (message: WorkerMessage) => {
     switch (message.type) {

@@ -28,7 +28,7 @@ public:
     Simulation(std::uint64_t seed, Weather weather) : Simulation(seed, weather, Dice(~seed)) {}
     // `evil` says what hostile workers do.
     Simulation(std::uint64_t seed, Weather weather, Dice evil)
-        : dice_(seed), evil_(std::move(evil)), weather_(weather), sleepy_(dice_.chance(50)) {
+        : dice_(seed), evil_(evil), weather_(weather), sleepy_(dice_.chance(50)) {
         kernel_.simulation.seed = seed;
         kernel_.simulation.steps = dice_.between(1, 12);
         kernel_.simulation.send_room = dice_.chance(50) ? 65536 : dice_.between(64, 8192);

@@ -13,7 +13,8 @@
 #include "test/check.hpp"
 
 // Of the sanitizers, where there is one.
-extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*)());
+extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(
+    void (*)());  // NOLINT(readability-redundant-declaration)
 
 namespace pinion::test {
 namespace {
@@ -61,7 +62,8 @@ void simulate(Weather weather, const char* name, std::uint64_t usual) {
         simulation.run();
         good += simulation.good;
         if (wanted >= 10'000 && (seed - first + 1) % 10'000 == 0) {
-            std::printf("%llu of %llu seeds, %llu good answers\n", static_cast<unsigned long long>(seed - first + 1),
+            const std::uint64_t done = seed - first + 1;
+            std::printf("%llu of %llu seeds, %llu good answers\n", static_cast<unsigned long long>(done),
                         static_cast<unsigned long long>(count), static_cast<unsigned long long>(good));
             std::fflush(stdout);
         }

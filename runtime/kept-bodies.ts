@@ -83,7 +83,7 @@ export class KeptBodies {
     if (number < 0) return -1;
     const start = lane.allocate(length, length);
     if (start < 0) return -1;
-    writeText(lane.region.bytes, text, start, length);
+    if (writeText(lane.region.bytes, text, start, length) !== length) return -1;
     lane.push(EntryType.keep, number, 0, start, length);
     this.#kept[number] = { text, bytes, used: this.#answers };
     this.#room -= bytes;
@@ -92,15 +92,20 @@ export class KeptBodies {
 
   // A free number, with room for `bytes`; -1: it is not worth what would have to go for it.
   #number(bytes: number): number {
+    const rested = this.#kept
+      .map((_, number) => number)
+      .filter((number) => this.#answers - (this.#kept[number] as Kept).used > RESTED)
+      .sort((a, b) => (this.#kept[a] as Kept).used - (this.#kept[b] as Kept).used);
+    const free = rested.reduce(
+      (sum, number) => sum + (this.#kept[number] as Kept).bytes,
+      this.#room,
+    );
+    if (bytes > free) return -1;
     for (;;) {
-      let oldest = -1;
-      let free = -1;
-      this.#kept.forEach((kept, number) => {
-        if (kept.bytes === 0) free = number;
-        else if (oldest < 0 || kept.used < (this.#kept[oldest] as Kept).used) oldest = number;
-      });
-      if (free >= 0 && bytes <= this.#room) return free;
-      if (oldest < 0 || this.#answers - (this.#kept[oldest] as Kept).used <= RESTED) return -1;
+      const number = this.#kept.findIndex((kept) => kept.bytes === 0);
+      if (number >= 0 && bytes <= this.#room) return number;
+      const oldest = rested.find((each) => (this.#kept[each] as Kept).bytes > 0);
+      if (oldest === undefined) return -1;
       this.#drop(oldest);
     }
   }

@@ -256,7 +256,7 @@ export const schema = {
           ),
         ),
         youngHeap: size(
-          "Of one worker's heap, what new objects may take before it is collected. More suits handlers that hold megabytes each while they wait.",
+          "The young generation of one worker's heap: a third of it is filled with new objects between two collections. More suits handlers that hold much while they wait.",
           "12MiB",
           MIB,
           GIB,

@@ -1,9 +1,9 @@
 // The completion interface on epoll, for where io_uring is forbidden or too old.
 //
 // Every socket is registered once, edge-triggered, when it is first used. Operations are queued and tried at the next
-// send_lone() or submit() (sends) or harvest() (everything); one that would block waits for its socket's next edge. What completes
-// goes into a queue of this class's own, from which harvest() takes. When submit() leaves something in it, it writes to
-// an eventfd in the epoll set, so that descriptor() tells of these completions too.
+// submit() or send_lone() (sends) or harvest() (everything); one that would block waits for its socket's next edge.
+// What completes goes into a queue of this class's own, from which harvest() takes. When submit() leaves something in
+// it, it writes to an eventfd in the epoll set, so that descriptor() tells of these completions too.
 #pragma once
 
 #include <atomic>

@@ -94,8 +94,8 @@ concept Kernel = requires(K kernel, Token token, Socket socket, Completion* out,
     { kernel.lent() } -> std::same_as<std::uint32_t>;
     // Takes up to `max` completions, oldest first, without blocking.
     { kernel.harvest(out, unsigned{} /*max*/) } -> std::same_as<unsigned>;
-    // If all that is queued is one send that need not wait: makes it, and gives its completion. It costs less than by
-    // submit(), and nobody is woken for its completion.
+    // If all that submit() would hand over is one send that need not wait: makes it, and gives its completion. It costs
+    // less than by submit(), and nobody is woken for its completion.
     { kernel.send_lone(out) } -> std::same_as<bool>;
     // Hands queued operations to the kernel, without waiting.
     kernel.submit();

@@ -206,7 +206,7 @@ void UringKernel::settle_backlog() {
     }
 }
 
-// The newest entry: it is out of the queue then. False: it is no send, or one that would have to wait.
+// The only entry: it is out of the queue then. False: it is no send, or one that would have to wait.
 bool UringKernel::try_send(Completion* out, const io_uring_sqe& entry) {
     if (entry.opcode != IORING_OP_SEND && entry.opcode != IORING_OP_SENDMSG) return false;
     const auto* from = reinterpret_cast<const void*>(std::uintptr_t(entry.addr));

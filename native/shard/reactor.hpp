@@ -72,7 +72,7 @@ public:
     std::uint64_t next_deadline_ms() const;  // the same, as CLOCK_MONOTONIC milliseconds; UINT64_MAX: none
     bool has_responses() const;              // any thread
     // Requests wait for the next turn, and nothing else may bring it about.
-    bool turn_owed() const { return turnless_.first != NONE; }
+    bool turn_owed() const { return turnless_.first != NONE || slot_waiter_may_go(); }
     bool idle() const { return exchanges_.used() == 0; }
 
     // --- commands, with the baton ---
@@ -114,8 +114,8 @@ private:
     bool send_lone();
     void settle_marked();
     void lend_segments();
-    // Each holds 18 bytes of the arena at least, but for what stands between bodies; the table is touched as it is
-    // used.
+    // Each holds 18 bytes of the arena at least, but for what stands between bodies, and for kept bodies, each behind a
+    // head of its own; the table is touched as it is used.
     std::uint32_t most_parts() const { return settings_.limits.arena_bytes / 16 + settings_.limits.connections * 2; }
 
     // --- reactor_accept.hpp ---
@@ -165,6 +165,7 @@ private:
     void serve_lane_waiter(WaitList& list);
     std::uint32_t slot_waiters() const { return laneless_.count + newcomers_.count + uploadless_.count; }
     double waiting_since_ns(const Connection& connection) const;
+    bool slot_waiter_may_go() const;
     void slot_came_back();
     void wait_for_room(Connection& connection);
     void room_came_back();

@@ -77,6 +77,14 @@ void Reactor<K>::wait_for_slot(Connection& connection, Wait what) {
     wait_on(list, connection, what);
 }
 
+// After a turn: a slot that came back as its end settled connections.
+template <class K>
+bool Reactor<K>::slot_waiter_may_go() const {
+    return (slotless_.first != NONE && exchanges_.peek() != NONE) || (laneless_.first != NONE && has_lane_slot()) ||
+           (newcomers_.first != NONE && has_new_slot()) ||
+           (uploadless_.first != NONE && has_new_slot() && has_upload_slot());
+}
+
 template <class K>
 void Reactor<K>::slot_came_back() {
     while (slotless_.first != NONE && exchanges_.peek() != NONE) read_input(next_of(slotless_));

@@ -352,6 +352,13 @@ void sends_alone() {
     REQUIRE(rig.kernel.send_lone(&done));
     CHECK_EQ(done.result, 3);
     CHECK(client.read(3) == "def");
+    // One of two is not alone.
+    auto [second, other] = rig.connected();
+    rig.kernel.send(socket, token(Operation::send, 3), "1", 1);
+    rig.kernel.send(other, token(Operation::send, 4), "2", 1);
+    CHECK(!rig.kernel.send_lone(&done));
+    CHECK_EQ(rig.take(2).size(), 2u);
+    CHECK(client.read(1) == "1" && second.read(1) == "2");
     // What would have to wait stays queued.
     const std::string bytes = pattern(16'000'000);
     const std::size_t sent = fill(rig, socket, bytes);

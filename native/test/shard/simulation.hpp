@@ -175,7 +175,6 @@ private:
             if (dice_.chance(30)) continue;
             shard::LaneEnd& lane = reactor_->lane(each.lane);
             dispatched |= lane.unread() != 0 || lane.relieved();
-            awake_ |= lane.starved();
             if (each.hostile) {
                 each.hostile->step();
                 continue;
@@ -234,7 +233,6 @@ private:
     void lanes_come_and_go() {
         const bool live = reactor_->live_lane() != shard::NONE;
         if (!live ? dice_.chance(5) : dice_.below(600) == 0) start_worker();
-        awake_ |= !live;
         for (std::size_t i = 0; i < lanes_.size(); ++i) {
             Attached& each = lanes_[i];
             const shard::LaneState state = reactor_->lane(each.lane).state();

@@ -12,9 +12,8 @@
 
 #include "test/check.hpp"
 
-// Of the sanitizers, where there is one.
-extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(
-    void (*)());  // NOLINT(readability-redundant-declaration)
+// Of the sanitizers, where there is one. NOLINTNEXTLINE(readability-redundant-declaration)
+extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*)());
 
 namespace pinion::test {
 namespace {

@@ -9,6 +9,12 @@ async function answered(value: Answer, options = {}): Promise<FakeAnswer> {
   return FakeReactor.with(() => value, options).fetch();
 }
 
+function deferred(): { promise: Promise<string>; resolve: (text: string) => void } {
+  let resolve: (text: string) => void = () => undefined;
+  const promise = new Promise<string>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
 test("what a handler returns decides status and content type", async (t) => {
   const cases: [Answer, number, number, string][] = [
     ["text", 200, ContentType.textPlain, "text"],
@@ -238,6 +244,32 @@ test("an answer waits for credits, in order, and goes on when they come", async 
   reactor.turn();
   t.false(reactor.starved);
   for (const slot of [...slots, late]) t.is(bodyText(reactor.answer(slot)).length, 3000);
+});
+
+test("an answer that waits for one piece leaves in parts when memory comes in smaller ones", async (t) => {
+  const { promise, resolve } = deferred();
+  const reactor = FakeReactor.with(({ path }) => (path === "/late" ? promise : "x".repeat(3000)), {
+    answerBytes: 0,
+    runs: 0,
+  });
+  const late = reactor.request({ target: "/late" });
+  const first = reactor.request();
+  reactor.turn();
+  t.true(reactor.starved);
+  // There is room in one piece, but somebody is before it, and takes some.
+  reactor.grant(8192);
+  resolve("y".repeat(7900));
+  await new Promise(setImmediate);
+  reactor.turn();
+  t.is(bodyText(reactor.answer(first)).length, 3000);
+  t.is(reactor.state(late), SlotState.started);
+  for (let i = 0; i < 5; i++) reactor.grant(4096);
+  reactor.turn();
+  await new Promise(setImmediate);
+  reactor.turn();
+  t.is(reactor.state(late), SlotState.answered);
+  t.true(bodyText(reactor.answer(late)) === "y".repeat(7900));
+  t.false(reactor.starved);
 });
 
 test("an answer that waits for credits is given back if it is abandoned meanwhile", async (t) => {

@@ -159,11 +159,11 @@ function answerFromCredits(
   const whole = needed <= ONE_PIECE_MAX && lane.canHold(needed);
   // The body of an answer to HEAD is not sent, only measured.
   const headOnly = (exchange.requestFlags() & RequestFlag.head) !== 0;
-  if (!whole || headOnly) {
+  const stream = (): void => {
     const parts = headOnly ? null : [asBytes(body)];
     new StreamAnswer(exchange, word & ~(WHOLE << 24), fields, length, parts, null).start();
-    return;
-  }
+  };
+  if (!whole || headOnly) return stream();
   const write = (): boolean => {
     const start = lane.allocate(needed, needed);
     if (start < 0) return false;
@@ -178,8 +178,14 @@ function answerFromCredits(
   const waiter: Waiter = {
     resume() {
       if (exchange.detached) return true;
-      if (!exchange.abandoned()) return write();
-      exchange.giveBack();
+      if (exchange.abandoned()) {
+        exchange.giveBack();
+        return true;
+      }
+      if (lane.canHold(needed)) return write();
+      if (!lane.hasRun()) return false;
+      // Memory is in pieces by now: to skip run after run that is too short would use up all that the lane may have.
+      stream();
       return true;
     },
   };

@@ -190,6 +190,11 @@ export class Lane {
     return (this.#words[credit + 1] as number) >= bytes;
   }
 
+  /** A run is there that allocate() has not begun. */
+  hasRun(): boolean {
+    return Atomics.load(this.#words, this.#lane + LANE_CREDIT_TAIL_WORD) !== this.#creditHead;
+  }
+
   #nextRun(): boolean {
     const words = this.#words;
     if (Atomics.load(words, this.#lane + LANE_CREDIT_TAIL_WORD) === this.#creditHead) return false;
@@ -229,8 +234,10 @@ export class Lane {
     while (this.#overflow.length === 0 && count < waiters.length && waiters[count]?.resume())
       count++;
     if (count > 0) waiters.splice(0, count);
-    if (waiters.length > 0) this.#starve(LACKS_CREDITS);
-    if (this.#overflow.length > 0) this.#starve(LACKS_ROOM);
+    // Anew: who was resumed may have waited again under another name, and is served already.
+    const lacks =
+      (waiters.length > 0 ? LACKS_CREDITS : 0) | (this.#overflow.length > 0 ? LACKS_ROOM : 0);
+    Atomics.store(this.#words, this.#lane + LANE_CREDIT_STARVED_WORD, lacks);
   }
 
   #flushOverflow(): void {

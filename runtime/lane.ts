@@ -184,8 +184,7 @@ export class Lane {
   /** Whether allocate(bytes, bytes) could succeed: by what is left, or else by the next run, if one is there. */
   canHold(bytes: number): boolean {
     if (bytes <= SEGMENT_BYTES || this.#runEnd - this.#runNext >= bytes) return true;
-    const tail = Atomics.load(this.#words, this.#lane + LANE_CREDIT_TAIL_WORD);
-    if (tail === this.#creditHead) return false;
+    if (!this.hasRun()) return false;
     const credit = this.#creditRing + (this.#creditHead & this.#creditMask) * CREDIT_WORDS;
     return (this.#words[credit + 1] as number) >= bytes;
   }
@@ -197,7 +196,7 @@ export class Lane {
 
   #nextRun(): boolean {
     const words = this.#words;
-    if (Atomics.load(words, this.#lane + LANE_CREDIT_TAIL_WORD) === this.#creditHead) return false;
+    if (!this.hasRun()) return false;
     const credit = this.#creditRing + (this.#creditHead & this.#creditMask) * CREDIT_WORDS;
     this.#runNext = words[credit] as number;
     this.#runEnd = this.#runNext + (words[credit + 1] as number);

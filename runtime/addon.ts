@@ -97,6 +97,8 @@ export interface ShardStatus {
   refused: number;
   /** LaneState of each lane. */
   lanes: number[];
+  /** Lanes whose worker has broken the rules of shared memory, and has to be replaced: what it did, by lane. */
+  brokenLanes: Record<number, string>;
   /** Milliseconds since the live worker was last in a turn or asleep; 0: it is. */
   awayMs: number;
   draining: boolean;
@@ -128,8 +130,11 @@ export interface Addon {
   };
   /** Checks a pattern as the router does. */
   checkPattern(pattern: string): { column: number; message: string } | null;
-  /** Maps the memory, opens the kernel interface, starts the stand-in, which serves native routes at once. */
-  createShard(options: ShardOptions): ShardHandle;
+  /**
+   * Maps the memory, opens the kernel interface, starts the stand-in, which serves native routes at once. `onBrokenLane`
+   * is called soon after there is something new in ShardStatus.brokenLanes.
+   */
+  createShard(options: ShardOptions, onBrokenLane: () => void): ShardHandle;
   status(shard: ShardHandle): ShardStatus;
   /** Reserves a lane in state `warming` for a worker about to start; -1: none is free. */
   reserveLane(shard: ShardHandle): number;
@@ -141,6 +146,8 @@ export interface Addon {
   drain(shard: ShardHandle): void;
   /** True when no connection is left. */
   drained(shard: ShardHandle): boolean;
+  /** While it stands, `/-/ready` answers 503 and says that workers end again and again. */
+  setCrashLoop(shard: ShardHandle, stands: boolean): void;
   /** Closes everything and joins the stand-in. */
   destroyShard(shard: ShardHandle): void;
   /** Unmaps what starting up has used of Node's own code; returns its bytes. What runs again is mapped again. */

@@ -320,7 +320,8 @@ export const schema = {
         ready: {
           type: "string",
           default: "/-/ready",
-          description: "200 while the shard has a live worker and is not draining, else 503.",
+          description:
+            "200 while the shard has a live worker, workers do not end again and again, and it is not draining; else 503.",
         },
       },
     },

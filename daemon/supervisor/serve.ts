@@ -57,6 +57,13 @@ async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<
     inheritedSockets(process.env, process.pid),
   );
   const shards: RunningShard[] = [];
+  // A client, or whoever watches, may meet any shard: where one is in a crash loop, all say so.
+  const looping = new Set<number>();
+  const onCrashLoop = (index: number, stands: boolean) => {
+    if (stands) looping.add(index);
+    else looping.delete(index);
+    shards.forEach(({ handle }) => addon.setCrashLoop(handle, looping.size > 0));
+  };
   try {
     for (const [index, cpu] of cpus.entries()) {
       const own = listeners.map(({ fds, proxyProtocol }) => ({
@@ -70,15 +77,21 @@ async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<
           connections,
           listeners: own,
         }),
+        () => shards[index]?.keeper.check(),
       );
-      shards.push({ handle, keeper: keeperFor(addon, config, routes, handle, index, log) });
+      const keeper = keeperFor(addon, config, routes, handle, index, log, (stands) =>
+        onCrashLoop(index, stands),
+      );
+      shards.push({ handle, keeper });
     }
     const stop = waitForStop(
       () => log.warn("SIGHUP: reloading is not there yet; restart to use a changed configuration"),
       (signal) => log.warn(`${signal} again: stopping at once; requests in flight are cut off`),
     );
     process.on("SIGUSR2", () => {
-      shards.forEach(({ handle }, shard) => log.info("status", { shard, ...addon.status(handle) }));
+      shards.forEach(({ handle, keeper: { crashLoop } }, shard) =>
+        log.info("status", { shard, ...addon.status(handle), crashLoop }),
+      );
     });
     announceShards(addon, config, shards, reason, log);
     const check = () => shards.forEach(({ keeper }) => keeper.check());
@@ -117,6 +130,7 @@ function keeperFor(
   shard: ShardHandle,
   index: number,
   log: Log,
+  onCrashLoop: (stands: boolean) => void,
 ): WorkerKeeper {
   const patterns = routes.native.map(({ pattern }) => pattern);
   const { handlers } = routes;
@@ -126,6 +140,7 @@ function keeperFor(
     index,
     spinMs: config.timeouts.spin,
     log,
+    onCrashLoop,
     spawn: (lane, events) =>
       spawnWorker(
         { shard, lane, handlers, routes: patterns, directory: config.folder },

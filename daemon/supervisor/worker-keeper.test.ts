@@ -9,7 +9,7 @@ function createScene() {
   const threads: { lane: number; events: WorkerEvents }[] = [];
   const timers: { at: number; run: () => void }[] = [];
   const free = new Set([0, 1]);
-  const status = { awayMs: 0, started: 0, queued: 0 };
+  const status = { awayMs: 0, started: 0, queued: 0, brokenLanes: {} as Record<number, string> };
   let clock = 0;
   const keeper = createWorkerKeeper({
     addon: {
@@ -30,6 +30,7 @@ function createScene() {
     index: 0,
     spinMs: 1000,
     log: createLog({ level: "debug", format: "json" }, (line) => lines.push(line)),
+    onCrashLoop: (stands) => void calls.push(`crash loop ${stands}`),
     spawn: (lane, events) => {
       calls.push(`spawn ${lane}`);
       threads.push({ lane, events });
@@ -122,6 +123,160 @@ test("an overdue worker: a lane for the next first, then it is given up", async 
   t.deepEqual(calls, ["release 0"]);
 });
 
+/** The current worker spins until it is given up. */
+function spins({ keeper, status }: ReturnType<typeof createScene>): void {
+  Object.assign(status, { awayMs: 1001, started: 1 });
+  keeper.check();
+  status.awayMs = 0;
+}
+
+test("workers that spin, one after the other, are replaced ever later", async (t) => {
+  const scene = await createLiveScene();
+  const { keeper, thread, threads, calls, advance } = scene;
+  spins(scene);
+  t.is(threads.length, 2);
+  thread(0).ended(1);
+  // Health is time in which it has served: it has been live for long, and stuck for nearly all of that.
+  thread(1).ready();
+  advance(31_000);
+  Object.assign(scene.status, { awayMs: 30_500, started: 1 });
+  calls.length = 0;
+  keeper.check();
+  t.deepEqual(calls, ["reserve 0", "quarantine 1", "terminate 1"]);
+  t.regex(scene.lines.at(-1) ?? "", /it is replaced.*"restartMs":100/);
+  // Whatever is looked at meanwhile, and when the old thread ends: the next one waits for its time.
+  keeper.check();
+  thread(1).ended(1);
+  advance(99);
+  t.is(threads.length, 2);
+  advance(1);
+  t.deepEqual(calls.slice(3), ["release 1", "spawn 0"]);
+  t.is(threads[2]?.lane, 0);
+  thread(2).ready();
+  advance(31_001);
+  scene.status.awayMs = 0;
+  spins(scene);
+  t.is(threads.length, 4, "it was healthy before: its successor starts at once");
+});
+
+test("stopping while a lane is kept for the next worker gives it back", async (t) => {
+  const scene = await createLiveScene();
+  spins(scene);
+  scene.thread(0).ended(1);
+  scene.thread(1).ready();
+  spins(scene);
+  scene.calls.length = 0;
+  const stopped = scene.keeper.stop();
+  scene.thread(1).ended(1);
+  await stopped;
+  t.deepEqual(scene.calls, ["release 0", "terminate 1", "release 1"]);
+  scene.advance(100_000);
+  t.is(scene.threads.length, 2);
+});
+
+test("a worker whose lane breaks is ended and replaced, its lane free once its thread has ended", async (t) => {
+  const { keeper, thread, threads, calls, status, lines, advance } = await createLiveScene();
+  status.brokenLanes = { 0: "a count that cannot be" };
+  keeper.check();
+  t.deepEqual(calls, ["quarantine 0", "terminate 0"]);
+  t.like(JSON.parse(lines.at(-1) ?? ""), {
+    level: "error",
+    message: "worker broke the rules of shared memory: a count that cannot be; it is replaced",
+    lane: 0,
+    restartMs: 0,
+  });
+  // Its thread sits in native code, say.
+  keeper.check();
+  advance(0);
+  t.deepEqual(calls.slice(2), ["reserve 1", "spawn 1"]);
+  thread(1).ready();
+  keeper.check();
+  thread(0).ended(1);
+  t.deepEqual(calls.slice(4), ["release 0"]);
+  // Again and again: later and later.
+  status.brokenLanes = { 1: "a count that cannot be" };
+  keeper.check();
+  t.regex(lines.at(-1) ?? "", /"restartMs":100/);
+  advance(99);
+  t.is(threads.length, 2);
+  advance(1);
+  t.is(threads.length, 3);
+});
+
+test("a lane may break before the worker's own word that it is live has come", async (t) => {
+  const { keeper, thread, threads, calls, status, advance } = await createLiveScene();
+  thread(0).ended(1);
+  advance(0);
+  status.brokenLanes = { 1: "no such slot" };
+  calls.length = 0;
+  keeper.check();
+  thread(1).ready();
+  thread(1).ended(1);
+  advance(100);
+  t.deepEqual(calls, ["quarantine 1", "terminate 1", "release 1", "reserve 0", "spawn 0"]);
+  t.is(threads.length, 3);
+});
+
+test("the start fails if the first worker's lane breaks", async (t) => {
+  const { keeper, thread, calls, status } = createScene();
+  const started = keeper.start();
+  status.brokenLanes = { 0: "no such slot" };
+  keeper.check();
+  thread(0).ended(1);
+  await t.throwsAsync(started, { message: /rules of shared memory: no such slot/ });
+  t.deepEqual(calls.slice(2), ["quarantine 0", "terminate 0", "release 0"]);
+});
+
+test("no lane is free when a lane breaks: its worker is ended all the same", async (t) => {
+  const scene = await createLiveScene();
+  const { keeper, thread, threads, calls, status, advance } = scene;
+  spins(scene);
+  thread(1).ready();
+  status.brokenLanes = { 1: "no such slot" };
+  calls.length = 0;
+  keeper.check();
+  advance(100);
+  t.deepEqual(calls, ["quarantine 1", "terminate 1", "reserve -1"]);
+  thread(1).ended(1);
+  advance(1000);
+  t.deepEqual(calls.slice(3), ["release 1", "reserve 1", "spawn 1"]);
+  t.is(threads.length, 3);
+});
+
+test("a crash loop stands until a worker has served for half a minute", async (t) => {
+  const scene = await createLiveScene();
+  const { keeper, thread, calls, advance, status, lines } = scene;
+  const loops = () => calls.filter((call) => call.startsWith("crash loop"));
+  for (let death = 0; death < 4; death++) {
+    thread(death).ended(1);
+    advance(10_000);
+    thread(death + 1).ready();
+  }
+  t.deepEqual([loops(), keeper.crashLoop], [[], false]);
+  thread(4).ended(1);
+  t.deepEqual([loops(), keeper.crashLoop], [["crash loop true"], true]);
+  advance(10_000);
+  keeper.check();
+  thread(5).ready();
+  advance(29_999);
+  keeper.check();
+  t.true(keeper.crashLoop);
+  thread(5).ended(1);
+  advance(10_000);
+  thread(6).ready();
+  // It hangs in JavaScript for some of that time.
+  advance(30_500);
+  status.awayMs = 501;
+  keeper.check();
+  t.true(keeper.crashLoop);
+  Object.assign(status, { awayMs: 0 });
+  keeper.check();
+  t.deepEqual([loops(), keeper.crashLoop], [["crash loop true", "crash loop false"], false]);
+  t.regex(lines.at(-1) ?? "", /no crash loop any more/);
+  thread(6).ended(1);
+  t.false(keeper.crashLoop);
+});
+
 test("a worker that is away with nothing to answer is left alone", async (t) => {
   const { keeper, calls, status } = await createLiveScene();
   status.awayMs = 5000;
@@ -198,13 +353,13 @@ test("stopping ends the worker, waits for its thread, and starts no other", asyn
   const { keeper, thread, calls, advance } = await createLiveScene();
   let isStopped = false;
   const stopped = keeper.stop().then(() => (isStopped = true));
-  t.deepEqual(calls, ["terminate 0"]);
+  t.deepEqual(calls, ["quarantine 0", "terminate 0"]);
   await Promise.resolve();
   t.false(isStopped);
   thread(0).ended(1);
   await stopped;
   advance(100_000);
-  t.deepEqual(calls, ["terminate 0", "quarantine 0", "release 0"]);
+  t.deepEqual(calls, ["quarantine 0", "terminate 0", "release 0"]);
 });
 
 test("stopping during a back-off starts no other", async (t) => {

@@ -1,7 +1,8 @@
-// Keeps one live worker on a shard: starts it, replaces it when it dies or stays in JavaScript too long.
+// Keeps one live worker on a shard: starts it, replaces it when it dies, stays in JavaScript too long, or breaks the rules
+// of shared memory.
 import type { Addon, ShardHandle } from "../../runtime/addon.js";
 import { errorFields, type Fields, type Log } from "../log/log.js";
-import { createBackOff } from "./back-off.js";
+import { createBackOff, HEALTHY_MS } from "./back-off.js";
 
 /** What a worker tells its keeper. */
 export interface WorkerEvents {
@@ -26,6 +27,8 @@ export interface KeeperOptions {
   index: number;
   spinMs: number;
   log: Log;
+  /** Workers end again and again, from now on or no more. */
+  onCrashLoop: (stands: boolean) => void;
   spawn: (lane: number, events: WorkerEvents) => WorkerThread;
   now?: () => number;
   later?: (delayMs: number, run: () => void) => () => void;
@@ -34,8 +37,10 @@ export interface KeeperOptions {
 export interface WorkerKeeper {
   /** Resolves when the first worker is live; rejects if it ends before. */
   start(): Promise<void>;
-  /** Looks for an overdue worker; to be called now and then. */
+  /** Looks for a worker that is overdue or has broken the rules; to be called now and then, and when a lane has broken. */
   check(): void;
+  /** Workers have ended again and again, and none since has lived for long. */
+  readonly crashLoop: boolean;
   /** Ends all workers; resolves when the last thread has ended. */
   stop(): Promise<void>;
 }
@@ -65,6 +70,7 @@ export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
     index,
     spinMs,
     log,
+    onCrashLoop,
     spawn,
     now = () => performance.now(),
     later = runLater,
@@ -73,6 +79,7 @@ export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
   const running = new Set<Running>();
   let current: Running | undefined;
   let isStopping = false;
+  let crashLoop = false;
   let cancelStart = () => {};
   let whenAllEnded = () => {};
   let firstStart: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -83,7 +90,7 @@ export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
       log.error("no lane is free for a new worker; waiting for an old one to end", {
         shard: index,
       });
-      cancelStart = later(NO_LANE_RETRY_MS, () => startWorker());
+      startLater(NO_LANE_RETRY_MS);
       return;
     }
     const worker: Running = {
@@ -105,6 +112,18 @@ export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
       failed: (error) => (worker.cause = error),
       ended: (exitCode) => ended(worker, exitCode),
     });
+  }
+
+  // A lane that is reserved already is kept for it meanwhile.
+  function startLater(delayMs: number, lane?: number): void {
+    const cancel = later(delayMs, () => {
+      cancelStart = () => {};
+      startWorker(lane);
+    });
+    cancelStart = () => {
+      cancel();
+      if (lane !== undefined) addon.releaseLane(shard, lane);
+    };
   }
 
   function becameLive(worker: Running): void {
@@ -152,41 +171,74 @@ export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
       firstStart = undefined;
       return;
     }
-    const { delayMs, fields } = countDeath(worker);
+    const restartMs = countDeath(worker);
     log.error(`worker ended: ${whyEnded(worker.cause, exitCode)}`, {
-      ...fields,
-      restartMs: delayMs,
+      shard: index,
+      lane: worker.lane,
+      restartMs,
       ...causeFields(worker.cause),
     });
-    cancelStart = later(delayMs, () => startWorker());
+    startLater(restartMs);
   }
 
-  function countDeath(worker: Running): { delayMs: number; fields: Fields } {
-    const { delayMs, deaths, isLoop } = backOff.died(
-      now(),
-      worker.liveAt === undefined ? 0 : now() - worker.liveAt,
-    );
+  /** How long it has served; being stuck is no service. */
+  function lived({ liveAt }: Running, stuckMs = 0): number {
+    return liveAt === undefined ? 0 : now() - liveAt - stuckMs;
+  }
+
+  /** Returns how long the next one has to wait. */
+  function countDeath(worker: Running, stuckMs?: number): number {
+    const { delayMs, deaths, isLoop } = backOff.died(lived(worker, stuckMs));
+    sayCrashLoop(isLoop);
     if (isLoop) {
       log.error(
-        "workers of this shard end again and again; its JavaScript routes answer late or with 503",
-        { shard: index, deathsPerMinute: deaths },
+        "workers of this shard end again and again: /-/ready answers 503, JavaScript routes answer late or with 503",
+        { shard: index, deaths },
       );
     }
-    return { delayMs, fields: { shard: index, lane: worker.lane } };
+    return delayMs;
+  }
+
+  function sayCrashLoop(stands: boolean): void {
+    if (stands === crashLoop) return;
+    crashLoop = stands;
+    onCrashLoop(stands);
   }
 
   // The new worker's lane is reserved first: without one, a stuck worker is better than none.
-  function replace(worker: Running, reason: string, fields: Fields): void {
+  function replaceStuck(worker: Running, stuckMs: number, fields: Fields): void {
+    const reason = "worker stays in JavaScript and answers nothing";
     const lane = addon.reserveLane(shard);
     if (lane === -1) {
       log.error(`${reason}; it cannot be replaced: no lane is free`, { shard: index, ...fields });
       return;
     }
-    countDeath(worker);
-    log.error(`${reason}; it is replaced`, { shard: index, lane: worker.lane, ...fields });
+    const restartMs = countDeath(worker, stuckMs);
+    const { lane: old } = worker;
+    log.error(`${reason}; it is replaced`, { shard: index, lane: old, restartMs, ...fields });
     quarantine(worker);
-    startWorker(lane);
+    current = undefined;
+    if (restartMs > 0) startLater(restartMs, lane);
+    else startWorker(lane);
     worker.thread.terminate();
+  }
+
+  // Nothing more is read of its lane. Its thread may sleep, or sit in native code, for ever: nobody waits for its end.
+  function replaceBroken(worker: Running, what: string): void {
+    quarantine(worker);
+    const reason = `worker broke the rules of shared memory: ${what}`;
+    worker.cause ??= new Error(reason);
+    worker.thread.terminate();
+    if (firstStart !== undefined) return; // which fails once it has ended
+    const fields = { shard: index, lane: worker.lane };
+    if (worker !== current) {
+      log.error(`${reason}; its successor is live already`, fields);
+      return;
+    }
+    current = undefined;
+    const restartMs = countDeath(worker);
+    log.error(`${reason}; it is replaced`, { ...fields, restartMs });
+    startLater(restartMs);
   }
 
   return {
@@ -197,7 +249,13 @@ export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
       });
     },
     check() {
-      if (current === undefined || isStopping) return;
+      if (isStopping) return;
+      const { brokenLanes, awayMs, started, queued } = addon.status(shard);
+      for (const worker of [...running]) {
+        const what = brokenLanes[worker.lane];
+        if (what !== undefined && !worker.isQuarantined) replaceBroken(worker, what);
+      }
+      if (current === undefined) return;
       if (current.liveAt === undefined) {
         warnOfSlowLoad(current);
         if (now() - current.startedAt > START_MS) {
@@ -208,13 +266,17 @@ export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
         }
         return;
       }
-      const { awayMs, started, queued } = addon.status(shard);
+      if (crashLoop && lived(current, awayMs) >= HEALTHY_MS) {
+        log.info("a worker of this shard has lived for long enough: no crash loop any more", {
+          shard: index,
+        });
+        sayCrashLoop(false);
+      }
       if (awayMs <= spinMs || started + queued === 0) return;
-      replace(current, "worker stays in JavaScript and answers nothing", {
-        awayMs,
-        started,
-        queued,
-      });
+      replaceStuck(current, awayMs, { awayMs, started, queued });
+    },
+    get crashLoop() {
+      return crashLoop;
     },
     stop() {
       isStopping = true;
@@ -222,7 +284,11 @@ export function createWorkerKeeper(options: KeeperOptions): WorkerKeeper {
       return new Promise((resolve) => {
         whenAllEnded = resolve;
         if (running.size === 0) resolve();
-        for (const worker of running) worker.thread.terminate();
+        for (const worker of running) {
+          // Its clients are told at once what is not coming: the thread may sit in native code.
+          quarantine(worker);
+          worker.thread.terminate();
+        }
       });
     },
   };

@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, renameSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { loadAddon } from "../../runtime/addon-loader.js";
 import { launch, prepare, runToEnd, IO } from "./support/daemon.js";
 import { fetchRaw, Wire } from "./support/wire.js";
 
@@ -92,6 +93,40 @@ test("all of systemd's sockets", async (t) => {
     t.is((await fetchRaw(handed.port, get("/hello"))).body, "hello");
   }
   t.is(await daemon.stop(), 0);
+});
+
+test("after SIGKILL the next daemon serves who waits at the socket that systemd has kept", async (t) => {
+  const folder = await prepare(t, {
+    exact: true,
+    config: `listen: systemd\nshards: 2\n${ROUTES}`,
+    files: FILES,
+  });
+  // Nobody accepts in this process: it only has the descriptor, as systemd does.
+  const { fd, port } = loadAddon().bind(
+    { kind: "tcp", host: "127.0.0.1", port: 0, backlog: 128, proxyProtocol: false },
+    false,
+  );
+  t.teardown(() => closeSync(fd));
+  const start = () =>
+    launch(t, folder, { wrapper: AS_SYSTEMD, env: { LISTEN_FDS: "1" }, inherit: [fd] });
+  const first = await start();
+  const kept = await Wire.connect(port);
+  kept.send(get("/hello"));
+  t.is((await kept.answer()).body, "hello");
+  first.signal("SIGKILL");
+  t.is(await first.exited, "SIGKILL");
+  t.is(await kept.closed(), "");
+  // Nobody is refused while nobody serves.
+  const waiting = await Promise.all(Array.from({ length: 30 }, () => Wire.connect(port)));
+  for (const wire of waiting) wire.send(get("/hello"));
+  const second = await start();
+  t.not(second.pid, first.pid);
+  for (const wire of waiting) {
+    t.is((await wire.answer()).body, "hello");
+    wire.close();
+  }
+  kept.close();
+  t.is(await second.stop(), 0);
 });
 
 test("sockets for another process, and what is no socket, are refused", async (t) => {

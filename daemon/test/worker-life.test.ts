@@ -2,6 +2,7 @@
 // stop.
 import test from "ava";
 import { startDaemon } from "./support/daemon.js";
+import { shardStatus } from "./support/status.js";
 import { fetchRaw, Wire } from "./support/wire.js";
 
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
@@ -108,5 +109,45 @@ test.serial(
     t.is((await fetchRaw(daemon.port, get("/native"))).body, "native");
     t.is((await spinning).status, 502);
     for (const answer of await Promise.all(queued)) t.is(answer.body, "hello");
+  },
+);
+
+test.serial(
+  "a crash loop is said by health, status and log, until a worker has lived",
+  async (t) => {
+    const daemon = await startDaemon(t, { config: `shards: 2\n${CONFIG}`, files: FILES });
+    const looping = "503 workers end again and again";
+    // Each on a connection of its own: they come to all shards.
+    const ready = async (times = 12): Promise<string[]> => {
+      const said = new Set<string>();
+      for (let i = 0; i < times; i++) {
+        const { status, body } = await fetchRaw(daemon.port, get("/-/ready"));
+        said.add(`${status} ${body.trim()}`);
+      }
+      return [...said];
+    };
+    t.deepEqual(await ready(), ["200 ready"]);
+    // On one connection: one shard's workers.
+    const kept = await Wire.connect(daemon.port);
+    for (let deaths = 0; deaths < 5; deaths++) {
+      t.false((await ready()).includes(looping));
+      kept.send(get("/end/exit"));
+      t.is((await kept.answer()).status, 502);
+    }
+    await daemon.said(/"message":"workers of this shard end again and again[^\n]*"deaths":5/);
+    t.deepEqual(await ready(), [looping]);
+    // The next worker lives and serves; how long is not known yet.
+    kept.send(get("/hello"));
+    t.is((await kept.answer()).body, "hello");
+    t.deepEqual(await ready(), [looping]);
+    t.is((await fetchRaw(daemon.port, get("/-/live"))).status, 200);
+    t.regex(daemon.output(), /worker is live/);
+    await shardStatus(daemon);
+    await daemon.said(/"message":"status"[^\n]*"crashLoop":true/);
+    while ((await ready()).includes(looping)) await new Promise((done) => setTimeout(done, 500));
+    t.deepEqual(await ready(), ["200 ready"]);
+    t.regex(daemon.output(), /no crash loop any more/);
+    kept.close();
+    t.is(await daemon.stop(), 0);
   },
 );

@@ -21,6 +21,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     add("releaseLane", release_lane);
     add("drain", drain);
     add("drained", drained);
+    add("setCrashLoop", set_crash_loop);
     add("destroyShard", destroy_shard);
     add("dropStartupCode", drop_startup_code);
     // worker

@@ -14,6 +14,8 @@ struct ShardHandle {
     static constexpr std::uint64_t MAGIC = 0x9e1707a9d5c3b2e1;
     std::uint64_t magic = MAGIC;
     std::unique_ptr<shard::Shard> shard;
+    // Calls onBrokenLane. Used with the baton only; null once the main thread's environment has gone.
+    napi_threadsafe_function broken_lane = nullptr;
     // For ShardStatus.awayMs: the absence that was seen last, and since when.
     std::uint64_t away_epoch = 0;
     std::uint64_t away_since_ms = 0;
@@ -43,6 +45,7 @@ Napi::Value quarantine_lane(const Napi::CallbackInfo& info);
 Napi::Value release_lane(const Napi::CallbackInfo& info);
 Napi::Value drain(const Napi::CallbackInfo& info);
 Napi::Value drained(const Napi::CallbackInfo& info);
+Napi::Value set_crash_loop(const Napi::CallbackInfo& info);
 Napi::Value destroy_shard(const Napi::CallbackInfo& info);
 Napi::Value drop_startup_code(const Napi::CallbackInfo& info);
 

@@ -61,7 +61,15 @@ Napi::Value check_pattern(const Napi::CallbackInfo& info) {
     return result;
 }
 
-// createShard(options: ShardOptions): ShardHandle
+// Any thread, with the baton.
+void tell_broken_lane(void* context) {
+    auto& function = static_cast<ShardHandle*>(context)->broken_lane;
+    if (function == nullptr) return;
+    // It is not called again once it has said that it closes: that was the thread's last use of it.
+    if (napi_call_threadsafe_function(function, nullptr, napi_tsfn_nonblocking) == napi_closing) function = nullptr;
+}
+
+// createShard(options: ShardOptions, onBrokenLane: () => void): ShardHandle
 Napi::Value create_shard(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const auto options = info[0].As<Napi::Object>();
@@ -69,7 +77,12 @@ Napi::Value create_shard(const Napi::CallbackInfo& info) {
     const bool uring = io == "uring" || (io == "auto" && io::probe().uring);
     auto handle = std::make_unique<ShardHandle>();
     handle->shard = shard::make_shard(uring ? shard::Io::uring : shard::Io::epoll, settings_from(options));
+    napi_create_threadsafe_function(env, info[1], nullptr, Napi::String::New(env, "pinion.brokenLane"), 0, 1, nullptr,
+                                    nullptr, nullptr, nullptr, &handle->broken_lane);
+    napi_unref_threadsafe_function(env, handle->broken_lane);
+    handle->shard->on_broken_lane(tell_broken_lane, handle.get());
     if (const std::string failed = handle->shard->start(); !failed.empty()) {
+        napi_release_threadsafe_function(handle->broken_lane, napi_tsfn_abort);
         Napi::Error::New(env, failed).ThrowAsJavaScriptException();
         return env.Undefined();
     }
@@ -106,9 +119,13 @@ Napi::Value status(const Napi::CallbackInfo& info) {
     set("awayMs", double(now - handle.away_since_ms));
     result.Set("draining", status.draining);
     Napi::Array lanes = Napi::Array::New(env);
-    for (std::uint32_t i = 0; i < 4; ++i) lanes.Set(i, status.lanes[i]);
+    Napi::Object broken = Napi::Object::New(env);
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        lanes.Set(i, status.lanes[i]);
+        if (status.why_broken[i] != nullptr) broken.Set(i, status.why_broken[i]);
+    }
     result.Set("lanes", lanes);
-    set("brokenLanes", status.broken_lanes);
+    result.Set("brokenLanes", broken);
     return result;
 }
 
@@ -131,6 +148,11 @@ Napi::Value drain(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
 }
 
+Napi::Value set_crash_loop(const Napi::CallbackInfo& info) {
+    shard_of(info).set_crash_loop(info[1].As<Napi::Boolean>().Value());
+    return info.Env().Undefined();
+}
+
 Napi::Value drained(const Napi::CallbackInfo& info) {
     return Napi::Boolean::New(info.Env(), shard_of(info).status().drained);
 }
@@ -139,6 +161,7 @@ Napi::Value drained(const Napi::CallbackInfo& info) {
 Napi::Value destroy_shard(const Napi::CallbackInfo& info) {
     ShardHandle& handle = handle_of(info);
     handle.shard->stop();
+    if (handle.broken_lane != nullptr) napi_release_threadsafe_function(handle.broken_lane, napi_tsfn_abort);
     handle.magic = 0;
     delete &handle;
     return info.Env().Undefined();

@@ -102,6 +102,10 @@ public:
     bool draining() const { return draining_; }
     // A lane wrote something that cannot be: its worker has to be replaced.
     bool lane_broken(std::uint32_t lane) const { return broken_lanes_ & (1u << lane); }
+    std::uint32_t broken_lanes() const { return broken_lanes_; }
+    const char* why_broken(std::uint32_t lane) const { return why_broken_[lane]; }
+    // Its workers end again and again: health says so.
+    void set_crash_loop(bool stands) { crash_loop_ = stands; }
 
 private:
     using Token = io::Token;
@@ -339,6 +343,7 @@ private:
     LaneEnd lanes_[layout::MAX_LANES];
     std::uint32_t live_ = NONE;
     std::uint32_t broken_lanes_ = 0;
+    const char* why_broken_[layout::MAX_LANES] = {};
     std::deque<layout::Entry> backlog_;  // for the next live lane, in order
     std::string fields_;                 // of the answer that is being taken
 
@@ -370,6 +375,7 @@ private:
     std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
     std::vector<std::uint8_t> accept_armed_;
     bool draining_ = false;
+    bool crash_loop_ = false;
     io::Completion completions_[BATCH];
 };
 

@@ -217,8 +217,9 @@ void Reactor<K>::drop_run(CreditRun& run, std::uint32_t until) {
 
 template <class K>
 void Reactor<K>::break_lane(LaneEnd& lane, const char* what) {
-    std::fprintf(stderr, "pinion: lane %u broke the rules of shared memory (%s): its worker is replaced\n",
-                 lane.index(), what);
+    // At once: the log's line, by the keeper that replaces its worker, comes with the main thread's next turn.
+    std::fprintf(stderr, "pinion: lane %u broke the rules of shared memory: %s\n", lane.index(), what);
+    why_broken_[lane.index()] = what;
     broken_lanes_ |= 1u << lane.index();
     quarantine_lane(lane.index());
 }

@@ -118,8 +118,11 @@ void Reactor<K>::begin_request(Connection& connection, std::uint32_t index, cons
                                    layout::ContentType::none);
         case Route::Kind::live: return answer_natively(exchange, 200, {}, "live\n");
         case Route::Kind::ready:
-            if (live_ != NONE && !draining_) return answer_natively(exchange, 200, {}, "ready\n");
-            return answer_natively(exchange, 503, {}, draining_ ? "draining\n" : "no live worker\n");
+            if (draining_) return answer_natively(exchange, 503, {}, "draining\n");
+            // Also while one of them lives: it is not expected to live long.
+            if (crash_loop_) return answer_natively(exchange, 503, {}, "workers end again and again\n");
+            if (live_ == NONE) return answer_natively(exchange, 503, {}, "no live worker\n");
+            return answer_natively(exchange, 200, {}, "ready\n");
     }
 }
 

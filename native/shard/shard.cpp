@@ -15,6 +15,8 @@ public:
     ShardOn(Io io, Settings&& settings)
         : io_(io), reactor_(std::move(settings), kernel_), stand_in_(reactor_, baton_, presence_) {}
 
+    void on_broken_lane(void (*tell)(void* context), void* context) override { keeper_ = {tell, context}; }
+
     std::string start() override {
         if (std::string failed = reactor_.open(); !failed.empty()) return failed;
         const Settings& settings = reactor_.settings();
@@ -28,7 +30,7 @@ public:
         if (std::string failed = kernel_.open(options); !failed.empty()) return failed;
         reactor_.start();
         if (!stand_in_.start(
-                settings.cpu, [](void* self) { static_cast<ShardOn*>(self)->wake_readers(NONE); }, this)) {
+                settings.cpu, [](void* self) { static_cast<ShardOn*>(self)->turned(NONE); }, this)) {
             return "cannot start the stand-in thread";
         }
         return {};
@@ -81,7 +83,9 @@ public:
 
     std::int32_t reserve_lane() override {
         BatonHold hold(baton_);
-        return reactor_.reserve_lane();
+        const std::int32_t lane = reactor_.reserve_lane();
+        told_broken_ &= reactor_.broken_lanes();
+        return lane;
     }
 
     void attach(std::uint32_t lane, Wake wake, void* context) override {
@@ -145,6 +149,11 @@ public:
         wake_driver();
     }
 
+    void set_crash_loop(bool stands) override {
+        BatonHold hold(baton_);
+        reactor_.set_crash_loop(stands);
+    }
+
     Status status() override {
         BatonHold hold(baton_);
         const Counters& counters = reactor_.counters();
@@ -166,7 +175,9 @@ public:
         status.segments_lent = kernel_.lent() + reactor_.lane_segments();
         for (std::uint32_t i = 0; i < layout::MAX_LANES; ++i) {
             status.lanes[i] = std::uint32_t(reactor_.lane(i).state());
-            if (reactor_.lane_broken(i)) status.broken_lanes |= 1u << i;
+            if (!reactor_.lane_broken(i)) continue;
+            status.broken_lanes |= 1u << i;
+            status.why_broken[i] = reactor_.why_broken(i);
         }
         status.away = presence.place() == Place::away;
         status.epoch = presence.word;
@@ -204,7 +215,7 @@ private:
     // Gives the baton back and says what comes next. A sleeper stores its place, then looks at the rings once more.
     Next leave(std::uint32_t lane, bool more) {
         next_deadline_ms_.store(reactor_.next_deadline_ms(), std::memory_order_relaxed);
-        wake_readers(lane);
+        turned(lane);
         if (reactor_.live_lane() != lane) {  // its lane broke: the stand-in drives from now on
             nobody_lives();
             baton_.give();
@@ -261,6 +272,15 @@ private:
         if (presence_.read().place() != Place::nowhere) presence_.move(Place::nowhere);
     }
 
+    // With the baton, after each turn.
+    void turned(std::uint32_t lane) {
+        wake_readers(lane);
+        const std::uint32_t broken = reactor_.broken_lanes();
+        if (broken == told_broken_) return;
+        told_broken_ = broken;
+        if (keeper_.wake != nullptr) keeper_.wake(keeper_.context);
+    }
+
     // With the baton: workers with something on their rings come round, but for the one that is turning.
     void wake_readers(std::uint32_t turning) {
         for (std::uint32_t i = 0; i < layout::MAX_LANES; ++i) {
@@ -284,6 +304,8 @@ private:
     Reactor<K> reactor_;
     StandIn<K> stand_in_;
     Waker wakes_[layout::MAX_LANES];
+    Waker keeper_;
+    std::uint32_t told_broken_ = 0;  // lanes
     std::atomic<std::uint32_t> live_hint_{NONE};
     std::atomic<std::uint64_t> next_deadline_ms_{UINT64_MAX};  // as of the worker's last turn
 };

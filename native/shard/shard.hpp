@@ -22,6 +22,7 @@ struct Status {
     std::uint32_t segments_lent;  // to the kernel for input, to lanes for answers, with what is kept for these
     std::uint32_t lanes[4];
     std::uint32_t broken_lanes;
+    const char* why_broken[4];  // of these
     bool away;            // the live worker is neither in a turn nor asleep
     std::uint64_t epoch;  // changes whenever it moves
     bool draining, drained;
@@ -38,6 +39,8 @@ class Shard {
 public:
     virtual ~Shard() = default;
 
+    // Before start(): what to call, with the baton and on any thread, when a lane has broken.
+    virtual void on_broken_lane(void (*tell)(void* context), void* context) = 0;
     // Empty: the shard runs, its stand-in serves. Else what failed.
     virtual std::string start() = 0;
     virtual void stop() = 0;
@@ -63,6 +66,8 @@ public:
     virtual void quarantine_lane(std::uint32_t lane) = 0;
     virtual void release_lane(std::uint32_t lane) = 0;
     virtual void drain() = 0;
+    // While it stands, health says that workers end again and again.
+    virtual void set_crash_loop(bool stands) = 0;
     virtual Status status() = 0;
     virtual int remote_address(std::uint32_t slot, std::uint32_t generation, sockaddr_storage* address) = 0;
 

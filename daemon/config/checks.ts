@@ -1,6 +1,7 @@
 // What the schema cannot say: values that must fit each other, and the machine.
 import { clash, parseAddress } from "./address.js";
 import type { ConfigDocument, Path } from "./document.js";
+import { LARGEST_URING_ARENA } from "./kernel-interface.js";
 import { checkModule, nearestModules, type NearestModule } from "./missing-module.js";
 import { findClashes, type Claim } from "./patterns.js";
 import type { Problem } from "./problem.js";
@@ -95,7 +96,7 @@ export function parseListen(
   return { listeners, problems };
 }
 
-function checkLimits({ limits }: ConfigFile, { document }: CheckContext): Problem[] {
+function checkLimits({ io, limits }: ConfigFile, { document }: CheckContext): Problem[] {
   const problems: Problem[] = [];
   const atLeast = (key: keyof typeof limits, least: number, why: string) => {
     const value = limits[key] ?? 0;
@@ -130,6 +131,14 @@ function checkLimits({ limits }: ConfigFile, { document }: CheckContext): Proble
       ofConnections,
       "two connections (limits.connection) and 16 segments must fit into it",
     );
+  }
+  if (io === "uring" && limits.arena > LARGEST_URING_ARENA) {
+    const most = formatSize(LARGEST_URING_ARENA);
+    problems.push({
+      code: "config/limits-clash",
+      message: `limits.arena must be at most ${most} with io: uring, which cannot number more; lower it, or write io: epoll`,
+      offset: document.valueOffset(["limits", "arena"]),
+    });
   }
   return problems;
 }

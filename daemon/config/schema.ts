@@ -213,10 +213,11 @@ export const schema = {
             "Requests of one shard that wait for their handler to be called, and connections that wait for a slot (503); left out: bounded by connections and memory alone.",
         },
         arena: size(
-          "Memory of one shard for requests and answers, touched only as it is used.",
+          "Memory of one shard for requests and answers, touched only as it is used. io_uring has 256MiB at most: beyond that `io: auto` is epoll.",
           "16MiB",
           64 * KIB,
-          4 * GIB - 16 * MIB,
+          // With 65,536 slots and their rings it stays within offsets of 32 bits.
+          3 * GIB,
         ),
         connection: size(
           "The most of its shard's arena that one connection may hold.",
@@ -301,7 +302,11 @@ export const schema = {
           "30s",
         ),
         keepAlive: duration("An idle connection is kept.", "60s"),
-        drain: duration("For requests in flight after SIGTERM or SIGINT.", "10s", 0),
+        drain: duration(
+          "For requests in flight after SIGTERM or SIGINT. A worker that does not come back from a native call has 5 seconds more.",
+          "10s",
+          0,
+        ),
         spin: duration(
           "A worker may stay in JavaScript, with requests waiting, before it is replaced.",
           "60s",
@@ -355,7 +360,8 @@ export const schema = {
         access: {
           type: "boolean",
           default: false,
-          description: "One line of JSON on standard output for each request.",
+          description:
+            'One line of JSON on standard output for each request; `{"dropped":n}` where n lines found no room, because standard output was not read fast enough.',
         },
         level: {
           enum: ["error", "warn", "info", "debug"],

@@ -191,4 +191,9 @@ testRefused([
     "limits: { arena: 1MiB }\n",
     `1:18: limits.arena must be at least 8MiB: two segments for each of 1024 slots (limits.slots) must fit into it [config/limits-clash]`,
   ],
+  [
+    "arena larger than io_uring can have",
+    "io: uring\nlimits: { arena: 257MiB }\n",
+    `2:18: limits.arena must be at most 256MiB with io: uring, which cannot number more; lower it, or write io: epoll [config/limits-clash]`,
+  ],
 ]);

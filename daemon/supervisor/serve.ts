@@ -1,6 +1,7 @@
 // The life of the daemon: configuration, sockets, shards, workers; then signals, and the way back down.
 import type { Addon, ShardHandle } from "../../runtime/addon.js";
 import { parseListenArguments } from "../config/address.js";
+import { kernelInterface } from "../config/kernel-interface.js";
 import type { Config } from "../config/types.js";
 import { createLog, type Log } from "../log/log.js";
 import { planInChild, type Plan } from "../plan.js";
@@ -158,15 +159,17 @@ function announceShards(
   reason: string,
   log: Log,
 ): void {
-  const first = shards[0];
-  // The probe's sentence begins with the name of what it has chosen.
-  const chosen = first === undefined ? config.io : addon.status(first.handle).io;
-  log.info(
-    config.io === "auto"
-      ? `io is ${addon.probe().why}`
-      : `io is ${chosen === "uring" ? "io_uring" : chosen}: io in the configuration`,
-  );
+  log.info(`io is ${describeInterface(addon, config)}`);
   log.info(`shards: ${shards.length} (${reason})`);
+}
+
+function describeInterface(addon: Addon, config: Config): string {
+  const io = kernelInterface(config);
+  // The probe's sentence begins with the name of what it has chosen.
+  if (io === "auto") return addon.probe().why;
+  if (config.io === "auto")
+    return `${io}, because io_uring cannot number an arena of more than 256 MiB (limits.arena)`;
+  return `${io === "uring" ? "io_uring" : io}: io in the configuration`;
 }
 
 function announceServing(config: Config, urls: string[], log: Log): void {

@@ -1,5 +1,6 @@
 // The configuration as one shard gets it.
 import type { NativeRoute, ShardOptions } from "../../runtime/addon.js";
+import { kernelInterface } from "../config/kernel-interface.js";
 import type { Config } from "../config/types.js";
 import { shareConnections } from "./descriptors.js";
 
@@ -13,7 +14,7 @@ export function shardOptions(
   const { limits, timeouts, admission, http, log } = config;
   return {
     cpu: shard.cpu,
-    io: config.io,
+    io: kernelInterface(config),
     listeners: shard.listeners,
     routes,
     limits: {

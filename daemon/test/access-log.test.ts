@@ -1,7 +1,10 @@
 // The access log, line by line.
-import test from "ava";
-import { startDaemon } from "./support/daemon.js";
-import { Wire } from "./support/wire.js";
+import { execFileSync } from "node:child_process";
+import { closeSync, constants, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { IO, launch, prepare, startDaemon, type Daemon } from "./support/daemon.js";
+import { fetchRaw, Wire } from "./support/wire.js";
 
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
 
@@ -93,3 +96,66 @@ test.serial(
     t.true(error?.includes(requestId));
   },
 );
+
+const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+interface UnreadLog {
+  daemon: Daemon;
+  /** What is in it by now. */
+  read(): string;
+}
+
+/** A daemon whose standard output is a pipe that nobody reads until the test does. */
+async function startUnread(t: ExecutionContext, shards: number): Promise<UnreadLog> {
+  const config = `listen: 127.0.0.1:0\nio: ${IO}\nshards: ${shards}\nlog: { access: true }\n${ROUTES}`;
+  const folder = await prepare(t, { exact: true, config, files: FILES });
+  const path = join(folder, "log");
+  execFileSync("mkfifo", [path]);
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  t.teardown(() => closeSync(fd));
+  const wrapper = ["sh", "-c", `exec "$@" >log`, "sh"];
+  const daemon = await launch(t, folder, { wrapper });
+  const bytes = Buffer.alloc(64 * 1024);
+  const read = (): string => {
+    let text = "";
+    try {
+      for (;;) text += bytes.toString("latin1", 0, readSync(fd, bytes));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+    }
+    return text;
+  };
+  return { daemon, read };
+}
+
+test.serial("a log that nobody reads loses lines, says how many, and breaks none", async (t) => {
+  const { daemon, read } = await startUnread(t, 2);
+  // A shard keeps half a MiB, and the pipe 64 KiB.
+  const asked = 400;
+  const target = `/native?${"x".repeat(7000)}`;
+  for (let i = 0; i < asked; i++) t.is((await fetchRaw(daemon.port, get(target))).status, 200);
+  let text = "";
+  let written = 0;
+  let dropped = 0;
+  for (let i = 0; i < 1000 && written + dropped < asked; i++) {
+    text += read();
+    const whole = text
+      .slice(0, text.lastIndexOf("\n") + 1)
+      .split("\n")
+      .slice(0, -1);
+    const lines = whole.map((line) => JSON.parse(line) as { target?: string; dropped?: number });
+    written = lines.filter((line) => line.target === target).length;
+    dropped = lines.reduce((sum, line) => sum + (line.dropped ?? 0), 0);
+    await sleep(20);
+  }
+  t.is(written + dropped, asked);
+  t.true(dropped > 0);
+  t.is(await daemon.stop(), 0);
+});
+
+test.serial("the daemon ends although nobody reads its log", async (t) => {
+  const { daemon } = await startUnread(t, 2);
+  const target = `/native?${"x".repeat(7000)}`;
+  for (let i = 0; i < 50; i++) await fetchRaw(daemon.port, get(target));
+  t.is(await daemon.stop(), 0, daemon.output());
+});

@@ -27,6 +27,8 @@ const FILES = {
     };`,
   "never.ts": `import { writeFileSync } from "node:fs";
     export default async () => { writeFileSync("begun", ""); await new Promise(() => {}); };`,
+  "spin.ts": `import { writeFileSync } from "node:fs";
+    export default () => { writeFileSync("begun", ""); for (;;); };`,
 };
 const ROUTES = `
 routes:
@@ -35,6 +37,7 @@ routes:
   - { path: /echo, methods: [POST], handler: ./echo.ts }
   - { path: /gate, handler: ./gate.ts }
   - { path: /never, handler: ./never.ts }
+  - { path: /spin, handler: ./spin.ts }
   - path: /native
     respond: { status: 200, type: text/plain, body: "native" }
 `;
@@ -182,17 +185,36 @@ test.serial("a second SIGTERM ends a drain at once", async (t) => {
   wire.close();
 });
 
-test.serial("the drain's deadline holds although a handler never answers", async (t) => {
-  const daemon = await startDaemon(t, {
-    config: `${ROUTES}\ntimeouts: { drain: 500ms, handler: 10m, keepAlive: 10m }\n`,
-    files: FILES,
+/** When the daemon logged a message, in milliseconds. */
+function loggedAt(output: string, message: string): number {
+  const line = output.split("\n").find((each) => each.includes(message)) ?? "";
+  return Date.parse((JSON.parse(line) as { time: string }).time);
+}
+
+const DRAIN_MS = 2000;
+
+for (const [what, path] of [
+  ["never answers", "/never"],
+  ["does not come back", "/spin"],
+] as const) {
+  test.serial(`the drain's deadline holds although a handler ${what}`, async (t) => {
+    const daemon = await startDaemon(t, {
+      config: `${ROUTES}\ntimeouts: { drain: ${DRAIN_MS}ms, handler: 10m, keepAlive: 10m, spin: 10m }\nlog: { format: json }\n`,
+      files: FILES,
+    });
+    const wire = await Wire.connect(daemon.port);
+    wire.send(get(path));
+    await appears(join(daemon.folder, "begun"));
+    t.is(await daemon.stop(), 0, daemon.output());
+    await wire.closed();
+    const [begun, over, stopped] = ["draining;", "timeouts.drain is over", "stopped"].map(
+      (message) => loggedAt(daemon.output(), message),
+    ) as [number, number, number];
+    // Not before its time; and then the worker is ended, where the daemon might have waited for it as for a native call.
+    t.true(over - begun >= DRAIN_MS - 1, daemon.output());
+    t.true(stopped - begun < 5 * DRAIN_MS, daemon.output());
   });
-  const wire = await Wire.connect(daemon.port);
-  wire.send(get("/never"));
-  await appears(join(daemon.folder, "begun"));
-  t.is(await daemon.stop(), 0, daemon.output());
-  await wire.closed();
-});
+}
 
 test.serial(
   "connections that wait to be accepted at SIGTERM are served or refused, never left hanging",

@@ -75,3 +75,26 @@ for (const [error, reason] of [
     t.notRegex(output, /serving/);
   });
 }
+
+test("an arena that io_uring cannot number is served by epoll, and the log says why", async (t) => {
+  const config = `listen: 127.0.0.1:0\nshards: 1\nio: auto\nlimits: { arena: 257MiB }\n${ROUTES}`;
+  const folder = await prepare(t, { exact: true, config, files: FILES });
+  // With a wrapper it is not held against what the probe says.
+  const daemon = await launch(t, folder, { wrapper: ["env"] });
+  await daemon.said(/io is epoll, because io_uring cannot number an arena of more than 256 MiB/);
+  t.is((await shardStatus(daemon)).io, "epoll");
+  t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
+  t.is(await daemon.stop(), 0);
+});
+
+test("the largest arena that io_uring can number is served by it", async (t) => {
+  if (!uringWorks()) {
+    t.log("there is no io_uring here");
+    t.pass();
+    return;
+  }
+  const config = `io: uring\nlimits: { arena: 256MiB }\n${ROUTES}`;
+  const daemon = await startDaemon(t, { config, files: FILES });
+  t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
+  t.is(await daemon.stop(), 0);
+});

@@ -1,6 +1,8 @@
 // Addresses that a PROXY protocol header brings (HAProxy, proxy-protocol.txt).
+import { createServer } from "node:net";
+import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { startDaemon, type Daemon } from "./support/daemon.js";
+import { IO, launch, prepare, startDaemon, type Daemon } from "./support/daemon.js";
 import { Wire } from "./support/wire.js";
 
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
@@ -107,4 +109,83 @@ test.serial("what is no PROXY header is closed without an answer", async (t) => 
     left,
     garbage.map(() => ""),
   );
+});
+
+interface Seen {
+  address: string | null;
+  port: number | null;
+}
+
+/** Each header, whole and cut in two, on a connection of its own. */
+async function bringsAddresses(
+  t: ExecutionContext,
+  connect: () => Promise<Wire>,
+  own: (wire: Wire) => Seen,
+): Promise<void> {
+  for (const [name, header, address, port] of PROXIED) {
+    for (const cut of [header.length, 13]) {
+      const wire = await connect();
+      wire.send(header.slice(0, cut));
+      await new Promise((done) => setImmediate(done));
+      wire.send(header.slice(cut) + get("/remote"));
+      const seen = JSON.parse((await wire.answer()).body) as Seen;
+      t.deepEqual(seen, port === null ? own(wire) : { address, port }, `${name}, cut at ${cut}`);
+      wire.close();
+    }
+  }
+  const wire = await connect();
+  wire.send(get("/remote"));
+  t.is(await wire.closed(), "", "no header");
+  wire.close();
+}
+
+/** A socket that listens on a port of ::1 or 127.0.0.1; undefined: the machine has no such address. */
+function listening(host: string): Promise<{ fd: number; close(): Promise<void> } | undefined> {
+  const server = createServer();
+  return new Promise((done) => {
+    server.once("error", () => done(undefined));
+    server.listen(0, host, () => {
+      const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+      done({ fd, close: () => new Promise((closed) => server.close(() => closed())) });
+    });
+  });
+}
+
+const proxied = (address: string): string =>
+  `io: ${IO}\nshards: 2\nlisten: { address: "${address}", proxyProtocol: true }\n${ROUTES}`;
+
+for (const [host, address] of [
+  ["::1", "[::1]:0"],
+  ["::1", "fd:3"],
+  ["127.0.0.1", "fd:3"],
+] as const) {
+  test.serial(`addresses that a PROXY header brings, on ${address} at ${host}`, async (t) => {
+    const own = await listening(host);
+    if (own === undefined) {
+      t.log(`this machine has no ${host}`);
+      t.pass();
+      return;
+    }
+    const folder = await prepare(t, { exact: true, config: proxied(address), files: FILES });
+    const inherit = address === "fd:3" ? [own.fd] : [];
+    const daemon = await launch(t, folder, { inherit });
+    await own.close();
+    await bringsAddresses(
+      t,
+      () => Wire.connect(daemon.port, host),
+      ({ socket }) => ({ address: host, port: socket.localPort ?? 0 }),
+    );
+    t.is(await daemon.stop(), 0);
+  });
+}
+
+test.serial("addresses that a PROXY header brings, on a Unix socket", async (t) => {
+  const folder = await prepare(t, { exact: true, config: proxied("unix:s.sock"), files: FILES });
+  const daemon = await launch(t, folder);
+  await bringsAddresses(
+    t,
+    () => Wire.connect(join(folder, "s.sock")),
+    () => ({ address: null, port: null }),
+  );
+  t.is(await daemon.stop(), 0);
 });

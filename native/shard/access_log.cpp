@@ -1,10 +1,7 @@
 #include "shard/access_log.hpp"
 
-#include <poll.h>
 #include <sys/random.h>
-#include <unistd.h>
-#include <algorithm>
-#include <cerrno>
+
 #include <charconv>
 #include <ctime>
 
@@ -34,22 +31,6 @@ void append_number(std::string& out, std::uint64_t value) {
 
 }  // namespace
 
-AccessLog::AccessLog(int fd) : fd_(fd) {
-    gathering_.reserve(BUFFER_BYTES);
-    writing_.reserve(BUFFER_BYTES);
-    writer_ = std::thread([this] { run(); });
-}
-
-AccessLog::~AccessLog() {
-    flush();
-    {
-        std::lock_guard lock(mutex_);
-        stopping_ = true;
-    }
-    ready_.notify_one();
-    writer_.join();
-}
-
 // ISO 8601, as in the daemon's own log.
 void AccessLog::append_time(std::int64_t unix_ms) {
     const std::int64_t second = unix_ms / 1000;
@@ -62,17 +43,12 @@ void AccessLog::append_time(std::int64_t unix_ms) {
     }
     const auto ms = unsigned(unix_ms % 1000);
     const char fraction[] = {'.', char('0' + ms / 100), char('0' + ms / 10 % 10), char('0' + ms % 10), 'Z'};
-    gathering_.append(second_text_).append(fraction, sizeof fraction);
+    line_.append(second_text_).append(fraction, sizeof fraction);
 }
 
 void AccessLog::add(const AccessRecord& record) {
-    // The longest line: an escaped byte is six characters.
-    const std::size_t longest = 512 + 6 * (record.target.size() + record.route.size() + record.address.size());
-    if (gathering_.size() + longest > BUFFER_BYTES) {
-        ++dropped_;
-        return;
-    }
-    std::string& out = gathering_;
+    std::string& out = line_;
+    out.clear();
     out += "{\"time\":\"";
     append_time(record.unix_ms);
     out += "\",\"id\":\"";
@@ -94,23 +70,7 @@ void AccessLog::add(const AccessRecord& record) {
     out += ",\"durationUs\":";
     append_number(out, record.duration_us);
     out += record.aborted ? ",\"aborted\":true}\n" : "}\n";
-}
-
-void AccessLog::flush() {
-    if (gathering_.empty()) return;
-    {
-        const std::unique_lock lock(mutex_, std::try_to_lock);
-        if (!lock.owns_lock() || busy_) return;
-        if (dropped_ > 0) {
-            gathering_ += "{\"dropped\":";
-            append_number(gathering_, dropped_);
-            gathering_ += "}\n";
-            dropped_ = 0;
-        }
-        gathering_.swap(writing_);
-        busy_ = true;
-    }
-    ready_.notify_one();
+    writer_.add(out);
 }
 
 void AccessLog::make_id(char* id) {
@@ -120,29 +80,6 @@ void AccessLog::make_id(char* id) {
         random_used_ = 0;
     }
     for (unsigned i = 0; i < layout::ID_BYTES; ++i) id[i] = ALPHABET[random_[random_used_++] & 63];
-}
-
-void AccessLog::run() {
-    std::unique_lock lock(mutex_);
-    while (true) {
-        ready_.wait(lock, [this] { return busy_ || stopping_; });
-        if (!busy_) return;
-        lock.unlock();
-        for (std::size_t at = 0; at < writing_.size();) {
-            const ssize_t written = write(fd_, writing_.data() + at, writing_.size() - at);
-            if (written > 0) {
-                at += std::size_t(written);
-            } else if (written < 0 && errno == EAGAIN) {
-                pollfd waiting{fd_, POLLOUT, 0};
-                poll(&waiting, 1, 1000);
-            } else if (written < 0 && errno != EINTR) {
-                break;  // nobody reads the log any more: it is not worth the server
-            }
-        }
-        writing_.clear();
-        lock.lock();
-        busy_ = false;
-    }
 }
 
 }  // namespace pinion::shard

@@ -24,6 +24,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/cache_line.hpp"
 #include "base/timer_wheel.hpp"
 #include "http/encoder.hpp"
 #include "http/head.hpp"
@@ -344,8 +345,8 @@ private:
     std::uint32_t live_ = NONE;
     std::uint32_t broken_lanes_ = 0;
     const char* why_broken_[layout::MAX_LANES] = {};
-    std::deque<layout::Entry> backlog_;  // for the next live lane, in order
-    std::string fields_;                 // of the answer that is being taken
+    std::deque<layout::Entry, base::OwnLines<layout::Entry>> backlog_;              // for the next live lane, in order
+    std::basic_string<char, std::char_traits<char>, base::OwnLines<char>> fields_;  // of the answer that is being taken
 
     Clock clock_;
     Counters counters_;
@@ -373,7 +374,7 @@ private:
     std::uint32_t queue_taken_ = 0;        // how far it was
     bool overloaded_ = false;
     std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
-    std::vector<std::uint8_t> accept_armed_;
+    std::vector<std::uint8_t, base::OwnLines<std::uint8_t>> accept_armed_;
     bool draining_ = false;
     bool crash_loop_ = false;
     io::Completion completions_[BATCH];

@@ -1,5 +1,6 @@
 #include "shard/shard.hpp"
 
+#include "base/cache_line.hpp"
 #include "base/hand_over_point.hpp"
 #include "io/epoll_kernel.hpp"
 #include "io/uring_kernel.hpp"
@@ -10,7 +11,7 @@ namespace pinion::shard {
 namespace {
 
 template <class K>
-class ShardOn final : public Shard {
+class alignas(base::CACHE_LINE_BYTES) ShardOn final : public Shard {
 public:
     ShardOn(Io io, Settings&& settings)
         : io_(io), reactor_(std::move(settings), kernel_), stand_in_(reactor_, baton_, presence_) {}
@@ -309,6 +310,12 @@ private:
     std::atomic<std::uint32_t> live_hint_{NONE};
     std::atomic<std::uint64_t> next_deadline_ms_{UINT64_MAX};  // as of the worker's last turn
 };
+
+// No line of one shard is also another one's.
+template <class S>
+inline constexpr bool HAS_OWN_LINES = alignof(S) % base::CACHE_LINE_BYTES == 0 &&
+                                      sizeof(S) % base::CACHE_LINE_BYTES == 0;
+static_assert(HAS_OWN_LINES<ShardOn<io::UringKernel>> && HAS_OWN_LINES<ShardOn<io::EpollKernel>>);
 
 }  // namespace
 

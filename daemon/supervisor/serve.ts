@@ -1,10 +1,12 @@
 // The life of the daemon: configuration, sockets, shards, workers; then signals, and the way back down.
 import type { Addon, ShardHandle } from "../../runtime/addon.js";
+import type { WriteLimits } from "../../runtime/messages.js";
 import { parseListenArguments } from "../config/address.js";
 import type { Config } from "../config/types.js";
 import { createLog, type Log } from "../log/log.js";
 import { planInChild, type Plan } from "../plan.js";
 import type { RoutePlan } from "../routes.js";
+import { restrictWriting, warnOfRoot } from "../sandbox/restrict.js";
 import type { ServeArguments } from "../serve-arguments.js";
 import { findCores, planShards } from "./cores.js";
 import {
@@ -58,6 +60,8 @@ async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<
   );
   const shards: RunningShard[] = [];
   try {
+    warnOfRoot(log);
+    const writing = restrictWriting(addon, config, process.env, log);
     for (const [index, cpu] of cpus.entries()) {
       const own = listeners.map(({ fds, proxyProtocol }) => ({
         fd: fds[index] ?? -1,
@@ -71,7 +75,10 @@ async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<
           listeners: own,
         }),
       );
-      shards.push({ handle, keeper: keeperFor(addon, config, routes, handle, index, log) });
+      shards.push({
+        handle,
+        keeper: keeperFor(addon, config, routes, handle, index, writing, log),
+      });
     }
     const stop = waitForStop(
       () => log.warn("SIGHUP: reloading is not there yet; restart to use a changed configuration"),
@@ -116,6 +123,7 @@ function keeperFor(
   routes: RoutePlan,
   shard: ShardHandle,
   index: number,
+  writing: WriteLimits | null,
   log: Log,
 ): WorkerKeeper {
   const patterns = routes.native.map(({ pattern }) => pattern);
@@ -128,7 +136,7 @@ function keeperFor(
     log,
     spawn: (lane, events) =>
       spawnWorker(
-        { shard, lane, handlers, routes: patterns, directory: config.folder },
+        { shard, lane, handlers, routes: patterns, directory: config.folder, writing },
         config.limits,
         log,
         events,

@@ -67,11 +67,15 @@ function createProgram(): Command {
   program
     .command("doctor")
     .description("show what this machine offers and what is in the way")
+    .argument(
+      "[file]",
+      `configuration, to say what it switches off (${DEFAULT_FILE}, if there is one)`,
+    )
     .option("--json", "as JSON")
-    .action(async ({ json }: { json?: boolean }) => {
+    .action(async (file: string | undefined, { json }: { json?: boolean }) => {
       const { examine } = await import("./doctor/examine.js");
       const { renderReport } = await import("./doctor/report.js");
-      const findings = await examine();
+      const findings = await examine(file);
       console.log(json === true ? JSON.stringify(findings, null, 2) : renderReport(findings));
       if (findings.some(({ state }) => state === "bad")) process.exitCode = FAILED;
     });

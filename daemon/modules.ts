@@ -1,5 +1,5 @@
 // Makes the handler modules ready to be imported, before a socket opens.
-import { readFileSync, realpathSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import type { CompileError, HandlerFile } from "../runtime/compile-handlers.js";
@@ -19,12 +19,14 @@ export class CompileFailure extends Error {
 }
 
 /** Throws with every mistake in any of the modules. */
-export async function compileModules({ config }: LoadedConfig): Promise<HandlerModules> {
+export async function compileModules(loaded: LoadedConfig): Promise<HandlerModules> {
+  const { config } = loaded;
   const names = new Set(config.routes.flatMap((route) => route.handler ?? []));
   if (names.size === 0) return { byName: new Map(), folder: undefined };
   const { compileHandlers } = await import("../runtime/compile-handlers.js");
   const paths = new Map([...names].map((name) => [name, realPath(resolve(config.folder, name))]));
-  const { modules, folder, errors } = await compileHandlers([...paths.values()], cacheFolder());
+  const cache = config.cache === undefined ? cacheFolder() : ownCache(config.cache, loaded);
+  const { modules, folder, errors } = await compileHandlers([...paths.values()], cache);
   if (errors.length > 0) throw new CompileFailure(errors.map(describe).join("\n"));
   const byName = new Map<string, HandlerFile>();
   for (const [name, path] of paths) {
@@ -64,4 +66,20 @@ function cacheFolder(): string {
   if (CACHE_DIRECTORY !== undefined && CACHE_DIRECTORY !== "")
     return join(CACHE_DIRECTORY.split(":")[0] ?? "", "handlers");
   return join(XDG_CACHE_HOME ?? join(homedir(), ".cache"), "pinion");
+}
+
+/** What the configuration names is used, or refused. */
+function ownCache(folder: string, { document, name, source }: LoadedConfig): string {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return folder;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = `cache is ${folder}, which this user cannot write to (${code}); make it a folder that this user owns, or choose another`;
+    const offset = document.valueOffset(["cache"]);
+    throw new CompileFailure(
+      formatProblem({ code: "config/cache", message, offset }, name, source),
+    );
+  }
 }

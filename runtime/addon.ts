@@ -111,12 +111,29 @@ export interface FeatureReport {
   detail: string;
 }
 
+/** What has become of the wish that the kernel holds this process to what it may write. */
+export interface WriteRestriction {
+  /** Version of Landlock's ABI; 0: the kernel has none. */
+  abi: number;
+  /** Threads that are held to it. */
+  threads: number;
+  /** Why not, or not all of them; empty: all. */
+  failed: string;
+}
+
 export interface Addon {
   // --- main thread ---
   /** Probes the kernel; never throws. */
   probe(): { uring: boolean; why: string; features: FeatureReport[] };
   /** Whether stand-ins may run in real time (SCHED_FIFO). */
   mayRaisePriority(): boolean;
+  /**
+   * From now on no thread of this process, and no process that it starts, writes anywhere but to these files and below these
+   * folders, which must be there; `remove`: folders whose files may be removed. For good. Before the first shard.
+   */
+  restrictWriting(write: readonly string[], remove: readonly string[]): WriteRestriction;
+  /** Whether it would work, tried on a thread of its own. */
+  tryWriteRestriction(): WriteRestriction;
   /** Binds and listens. Throws an Error with `code` (EADDRINUSE, EACCES, …). reusePort: a further shard's socket. */
   bind(
     listener: ListenerOptions,

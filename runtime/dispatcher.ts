@@ -39,6 +39,8 @@ export interface DispatcherOptions {
   context: RequestContext;
   ringStandIn: () => void;
   log: (entry: Omit<LogMessage, "type">) => void;
+  /** A further line about an error, with the line break before it, or "". */
+  hint?: (error: unknown) => string;
 }
 
 export class Dispatcher {
@@ -48,6 +50,7 @@ export class Dispatcher {
   readonly #handlers: readonly HandlerTable[];
   readonly #context: RequestContext;
   readonly #log: (entry: Omit<LogMessage, "type">) => void;
+  readonly #hint: (error: unknown) => string;
   readonly #exchanges: (Exchange | undefined)[] = [];
 
   constructor(options: DispatcherOptions) {
@@ -58,6 +61,7 @@ export class Dispatcher {
     this.#handlers = options.handlers;
     this.#context = options.context;
     this.#log = options.log;
+    this.#hint = options.hint ?? (() => "");
   }
 
   /** One batch. Called on the worker's thread whenever the request ring holds entries, or credits came. */
@@ -213,7 +217,7 @@ export class Dispatcher {
         method: view.method,
         path: view.path,
         route: view.route,
-        message: describe(error),
+        message: describe(error) + this.#hint(error),
       });
     }
     if (abandoned) return exchange.giveBack();

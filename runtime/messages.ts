@@ -11,6 +11,16 @@ export interface HandlerSource {
   options: unknown;
 }
 
+/** What this process is held to. */
+export interface WriteLimits {
+  /** The configuration's path. */
+  file: string;
+  /** `write` as it has it. */
+  write: string[];
+  /** All that may be written to: real paths of files, and of folders with all that is below them. */
+  paths: string[];
+}
+
 export interface WorkerData {
   shard: ShardHandle;
   lane: number;
@@ -20,6 +30,8 @@ export interface WorkerData {
   routes: string[];
   /** Folder of the configuration. */
   directory: string;
+  /** Null: writing is not restricted. */
+  writing: WriteLimits | null;
 }
 
 /** The handlers are loaded and the lane is live. */

@@ -7,19 +7,28 @@ import { correctEventLoopUtilization } from "./event-loop-utilization.js";
 import { ExportError, type HandlerTable, handlersOf } from "./handler.js";
 import type { HandlerSource, WorkerData, WorkerMessage } from "./messages.js";
 import { parameterNames } from "./parameters.js";
+import { writeHint } from "./write-hint.js";
 
 function post(message: WorkerMessage): void {
   parentPort?.postMessage(message);
 }
 
-async function load(source: HandlerSource, directory: string): Promise<HandlerTable | null> {
+type Hint = (error: unknown) => string;
+
+async function load(
+  source: HandlerSource,
+  directory: string,
+  hint: Hint,
+): Promise<HandlerTable | null> {
   post({ type: "loading", handler: source.name });
   try {
     const module = (await import(source.url)) as Record<string, unknown>;
     return await handlersOf(module, source.name, source.options, { directory });
   } catch (error) {
     const message =
-      error instanceof ExportError ? error.message : `${source.name}: ${describe(error)}`;
+      error instanceof ExportError
+        ? error.message
+        : `${source.name}: ${describe(error)}${hint(error)}`;
     post({ type: "startFailed", handler: source.name, message });
     return null;
   }
@@ -34,9 +43,15 @@ async function start(data: WorkerData): Promise<void> {
     dispatcher?.dispatch();
   });
   correctEventLoopUtilization(unseenSleepMs);
+  const hint: Hint = (error) => writeHint(error, data.writing);
+  // What nobody catches ends this worker, and is logged by the main thread, which gets the error as a copy.
+  process.on("uncaughtExceptionMonitor", (error) => {
+    const line = hint(error);
+    if (line !== "") error.stack = `${error.stack ?? error.message}${line}`;
+  });
   const handlers: HandlerTable[] = [];
   for (const source of data.handlers) {
-    const table = await load(source, data.directory);
+    const table = await load(source, data.directory, hint);
     if (table === null) process.exit(1);
     handlers.push(table);
   }
@@ -51,6 +66,7 @@ async function start(data: WorkerData): Promise<void> {
     ringStandIn: () => {
       addon.ringStandIn(data.shard);
     },
+    hint,
     log: (entry) => {
       post({ type: "log", ...entry });
     },

@@ -9,6 +9,7 @@ import { schema } from "./schema.js";
 import type { Address, ConfigFile, ListenConfig, RespondConfig, RouteConfig } from "./types.js";
 import { formatSize } from "./units.js";
 import { nameOf } from "./validate.js";
+import { parseWrite } from "./write.js";
 
 /** As `Addon.checkPattern`: `column` counts bytes from 0. */
 export type CheckPattern = (pattern: string) => { column: number; message: string } | null;
@@ -39,6 +40,7 @@ export function checkConfig(config: ConfigFile, context: CheckContext): Problem[
   const nearestTo = nearestModules(context.folder);
   return [
     ...parseListen(config.listen, context).problems,
+    ...parseWrite(config.write, context).problems,
     ...checkLimits(config, context),
     ...checkHealth(config, context),
     ...config.routes.flatMap((route: RouteConfig | undefined, index) =>

@@ -10,7 +10,7 @@ testRefused([
   [
     "unknown key without a near one",
     "xyzzy: 1\n",
-    `1:1: unknown key "xyzzy"; the keys here are listen, shards, io, routes, limits, admission, timeouts, health, http, log [config/unknown-key]`,
+    `1:1: unknown key "xyzzy"; the keys here are listen, shards, io, routes, write, cache, limits, admission, timeouts, health, http, log [config/unknown-key]`,
   ],
   [
     "misspelt handler",
@@ -25,7 +25,7 @@ testRefused([
   [
     "prototype as key",
     "__proto__: 1\n",
-    `1:1: unknown key "__proto__"; the keys here are listen, shards, io, routes, limits, admission, timeouts, health, http, log [config/unknown-key]`,
+    `1:1: unknown key "__proto__"; the keys here are listen, shards, io, routes, write, cache, limits, admission, timeouts, health, http, log [config/unknown-key]`,
   ],
   [
     "merge key",

@@ -7,6 +7,7 @@ import { byPosition, ConfigError, type Problem } from "./problem.js";
 import { resolveDefaults } from "./resolve.js";
 import type { Config } from "./types.js";
 import { nameOf, validateShape } from "./validate.js";
+import { parseWrite } from "./write.js";
 
 const LARGEST_FILE_BYTES = 1024 * 1024;
 
@@ -49,8 +50,10 @@ export function parseConfig(
   if (problems.length > 0) throw new ConfigError(problems.sort(byPosition), name, source);
   const { listeners } = parseListen(resolved.listen, { document, folder });
   const shards = resolved.shards === "auto" ? "auto" : Number(resolved.shards);
+  const { writable } = parseWrite(resolved.write, { document, folder });
+  const cache = resolved.cache === undefined ? {} : { cache: resolve(folder, resolved.cache) };
   return {
-    config: { ...resolved, file, folder, listen: listeners, shards },
+    config: { ...resolved, file, folder, listen: listeners, shards, write: writable, ...cache },
     document,
     source,
     name,

@@ -32,6 +32,9 @@ function withoutDefault<S extends { default: unknown }>(schema: S): Omit<S, "def
   return rest;
 }
 
+// Not nothing, which would be the configuration's own folder.
+const PATH = ".";
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const GIB = 1024 * MIB;
@@ -173,6 +176,21 @@ export const schema = {
           ),
         },
       },
+    },
+    write: {
+      type: ["string", "array"],
+      default: [],
+      maxItems: 64,
+      pattern: PATH,
+      items: { type: "string", pattern: PATH },
+      description:
+        "Folders (with all that is below them) and files that handlers, and programs that they start, may write to: `[./data]`, relative to the configuration's folder. They have to be there when the server starts. Beside them only the folder for temporary files and the folders that systemd hands over (`StateDirectory=`, `LogsDirectory=`, `RuntimeDirectory=`) may be written to, where the kernel has Landlock. `any`: no restriction.",
+    },
+    cache: {
+      type: "string",
+      pattern: PATH,
+      description:
+        "Folder where compiled handlers are kept, relative to the configuration's folder. Left out: `handlers` in systemd's `CacheDirectory=`, else `pinion` in `XDG_CACHE_HOME` or `~/.cache`, or in the folder for temporary files where that cannot be written to.",
     },
     limits: {
       type: "object",

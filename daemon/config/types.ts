@@ -62,11 +62,20 @@ export interface ListenConfig {
   mode?: number;
 }
 
+/** What handlers may write to: a file, or a folder with all that is below it. */
+export interface WriteConfig {
+  path: string;
+  /** As it was written, for messages. */
+  text: string;
+}
+
 /** The configuration as the daemon uses it: sizes in bytes, durations in milliseconds, paths absolute. */
-export type Config = Omit<ConfigFile, "listen" | "shards"> & {
+export type Config = Omit<ConfigFile, "listen" | "shards" | "write"> & {
   /** Absolute path of the file, and its folder. */
   file: string;
   folder: string;
   listen: ListenConfig[];
+  /** `any`: to whatever this user may. */
+  write: WriteConfig[] | "any";
   shards: number | "auto";
 };

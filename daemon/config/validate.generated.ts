@@ -1,13 +1,14 @@
 // @ts-nocheck: written by ops/generate-config.ts from daemon/config/schema.ts. Do not edit.
 export const validate: { (data: unknown): boolean; errors?: import("./validate.js").Mismatch[] | null } = validate10;
-const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Pinion configuration","type":"object","additionalProperties":false,"properties":{"listen":{"type":["string","object","array"],"description":"Where to listen: one address, or a list. `--listen` on the command line replaces it.","default":"127.0.0.1:8080","properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false,"minItems":1,"maxItems":64,"items":{"type":["string","object"],"properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false}},"shards":{"type":["string","integer"],"pattern":"^auto$","minimum":1,"maximum":256,"default":"auto","description":"Shards, each with its own sockets, memory and worker. `auto`: one for each logical core that affinity and cgroup leave to the process."},"io":{"enum":["auto","uring","epoll"],"default":"auto","description":"The kernel's interface. `auto`: io_uring where the probe finds it good enough, else epoll."},"routes":{"type":"array","default":[],"maxItems":20000,"description":"What answers which path.","items":{"type":"object","additionalProperties":false,"required":["path"],"properties":{"path":{"type":"string","description":"Pattern: `/hello/{name:string}`. Kinds: `string` (also without a kind), `int`, `float`, `uuid`, and, at the end, `path`, which takes the rest. No parameter is ever empty: `/files/{rest:path}` does not answer `/files/`."},"methods":{"type":"array","minItems":1,"items":{"enum":["GET","HEAD","POST","PUT","DELETE","OPTIONS","TRACE","PATCH"]},"description":"Methods that are answered; another is 405. Left out: GET for `respond`; for a handler, the methods that its module exports functions for, or else all but TRACE. GET answers HEAD too."},"handler":{"type":"string","pattern":"\\.(ts|mts|js|mjs)$","description":"A `.ts` or `.js` module, relative to the configuration's folder."},"options":{"description":"Handed to the module's factory. Any YAML value."},"respond":{"type":"object","additionalProperties":false,"description":"A fixed answer, given without JavaScript.","properties":{"status":{"type":"integer","minimum":200,"maximum":599,"default":200,"description":"Status code."},"type":{"type":"string","description":"Content-Type. Left out: `text/plain; charset=utf-8` if there is a body."},"headers":{"type":"object","additionalProperties":{"type":"string"},"default":{},"description":"Further fields, by name."},"body":{"type":"string","default":"","description":"The body."}}},"timeout":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"description":"Time for this handler; left out: `timeouts.handler`."},"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"description":"Largest request body of this route; left out: `limits.body`."}}}},"limits":{"type":"object","additionalProperties":false,"default":{},"description":"Bounds. At each there is backpressure or a status code, never growth.","properties":{"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"default":"1MiB","description":"Largest request body (413)."},"head":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":256,"most":65535,"default":"16KiB","description":"Largest request head (431)."},"target":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":64,"most":65535,"default":"8KiB","description":"Longest request target (414)."},"fields":{"type":"integer","minimum":1,"maximum":200,"default":100,"description":"Field lines of one request (431)."},"connections":{"type":"integer","minimum":1,"maximum":1000000,"default":10000,"description":"Open connections of the whole server, shared out evenly among the shards; further ones wait in the kernel."},"slots":{"type":"integer","minimum":2,"maximum":65536,"default":1024,"description":"Requests of one shard that are parsed and not yet answered."},"queue":{"type":"integer","minimum":1,"maximum":65536,"description":"Requests of one shard that wait for their handler to be called, and connections that wait for a slot (503); left out: bounded by connections and memory alone."},"arena":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":65536,"most":3221225472,"default":"16MiB","description":"Memory of one shard for requests and answers, touched only as it is used. io_uring has 256MiB at most: beyond that `io: auto` is epoll."},"connection":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":8192,"most":1073741824,"default":"256KiB","description":"The most of its shard's arena that one connection may hold."},"pipeline":{"type":"integer","minimum":1,"maximum":65535,"default":64,"description":"Requests of one connection that are read ahead of their answers."},"addressConnections":{"type":"integer","minimum":0,"maximum":1000000,"default":0,"description":"Open connections of one client address (IPv6: of one /64) and one shard; further ones are closed. 0: no limit."},"addressRate":{"type":"integer","minimum":0,"maximum":1000000,"default":0,"description":"Requests a second of one client address (IPv6: of one /64) and one shard; it may be one second ahead (429). 0: no limit."},"heap":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":8388608,"most":68719476736,"description":"JavaScript heap of one worker; left out: Node's own default."},"youngHeap":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":1048576,"most":1073741824,"default":"12MiB","description":"The young generation of one worker's heap: a third of it is filled with new objects between two collections. More suits handlers that hold much while they wait."}}},"admission":{"type":"object","additionalProperties":false,"default":{},"description":"When requests for handlers are refused because too many wait (503 with Retry-After).","properties":{"target":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"250ms","description":"In a standing queue, new requests are refused while the oldest has waited so long. 0: never."},"interval":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"500ms","description":"A queue that has not been empty for so long is a standing one, and who has waited so long in it, or would have to, is refused; a shorter burst may wait."}}},"timeouts":{"type":"object","additionalProperties":false,"default":{},"description":"How long each state may last.","properties":{"head":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"10s","description":"From a connection's or a request's first moment to the end of its head (408)."},"body":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408)."},"handler":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"For a handler to answer (504)."},"write":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that takes nothing of an answer for so long, or less than 512 bytes a second, is disconnected, after twice this time at the latest."},"keepAlive":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"60s","description":"An idle connection is kept."},"drain":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"10s","description":"For requests in flight after SIGTERM or SIGINT. A worker that does not come back from a native call has 5 seconds more."},"spin":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":100,"most":604800000,"default":"60s","description":"A worker may stay in JavaScript, with requests waiting, before it is replaced."}}},"health":{"type":"object","additionalProperties":false,"default":{},"description":"Routes for health checks, answered without JavaScript.","properties":{"enabled":{"type":"boolean","default":true,"description":"Answer them."},"live":{"type":"string","default":"/-/live","description":"200 while the process runs."},"ready":{"type":"string","default":"/-/ready","description":"200 while the shard has a live worker, workers do not end again and again, and it is not draining; else 503."}}},"http":{"type":"object","additionalProperties":false,"default":{},"description":"HTTP details.","properties":{"halfOpen":{"type":"boolean","default":true,"description":"A client that has closed its sending side still gets its answer; false: it counts as gone."},"serverName":{"type":"string","pattern":"^[\\x20-\\x7e]{0,128}$","default":"","description":"Value of the Server field; empty: none."}}},"log":{"type":"object","additionalProperties":false,"default":{},"description":"What the daemon writes about itself (standard error), and about requests (standard output).","properties":{"access":{"type":"boolean","default":false,"description":"One line of JSON on standard output for each request; `{\"dropped\":n}` where n lines found no room, because standard output was not read fast enough."},"level":{"enum":["error","warn","info","debug"],"default":"info","description":"The least level that is written."},"format":{"enum":["auto","json","text"],"default":"auto","description":"`auto`: text on a terminal, else JSON."}}}}};
+const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Pinion configuration","type":"object","additionalProperties":false,"properties":{"listen":{"type":["string","object","array"],"description":"Where to listen: one address, or a list. `--listen` on the command line replaces it.","default":"127.0.0.1:8080","properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false,"minItems":1,"maxItems":64,"items":{"type":["string","object"],"properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false}},"shards":{"type":["string","integer"],"pattern":"^auto$","minimum":1,"maximum":256,"default":"auto","description":"Shards, each with its own sockets, memory and worker. `auto`: one for each logical core that affinity and cgroup leave to the process."},"io":{"enum":["auto","uring","epoll"],"default":"auto","description":"The kernel's interface. `auto`: io_uring where the probe finds it good enough, else epoll."},"routes":{"type":"array","default":[],"maxItems":20000,"description":"What answers which path.","items":{"type":"object","additionalProperties":false,"required":["path"],"properties":{"path":{"type":"string","description":"Pattern: `/hello/{name:string}`. Kinds: `string` (also without a kind), `int`, `float`, `uuid`, and, at the end, `path`, which takes the rest. No parameter is ever empty: `/files/{rest:path}` does not answer `/files/`."},"methods":{"type":"array","minItems":1,"items":{"enum":["GET","HEAD","POST","PUT","DELETE","OPTIONS","TRACE","PATCH"]},"description":"Methods that are answered; another is 405. Left out: GET for `respond`; for a handler, the methods that its module exports functions for, or else all but TRACE. GET answers HEAD too."},"handler":{"type":"string","pattern":"\\.(ts|mts|js|mjs)$","description":"A `.ts` or `.js` module, relative to the configuration's folder."},"options":{"description":"Handed to the module's factory. Any YAML value."},"respond":{"type":"object","additionalProperties":false,"description":"A fixed answer, given without JavaScript.","properties":{"status":{"type":"integer","minimum":200,"maximum":599,"default":200,"description":"Status code."},"type":{"type":"string","description":"Content-Type. Left out: `text/plain; charset=utf-8` if there is a body."},"headers":{"type":"object","additionalProperties":{"type":"string"},"default":{},"description":"Further fields, by name."},"body":{"type":"string","default":"","description":"The body."}}},"timeout":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"description":"Time for this handler; left out: `timeouts.handler`."},"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"description":"Largest request body of this route; left out: `limits.body`."}}}},"write":{"type":["string","array"],"default":[],"maxItems":64,"pattern":".","items":{"type":"string","pattern":"."},"description":"Folders (with all that is below them) and files that handlers, and programs that they start, may write to: `[./data]`, relative to the configuration's folder. They have to be there when the server starts. Beside them only the folder for temporary files and the folders that systemd hands over (`StateDirectory=`, `LogsDirectory=`, `RuntimeDirectory=`) may be written to, where the kernel has Landlock. `any`: no restriction."},"cache":{"type":"string","pattern":".","description":"Folder where compiled handlers are kept, relative to the configuration's folder. Left out: `handlers` in systemd's `CacheDirectory=`, else `pinion` in `XDG_CACHE_HOME` or `~/.cache`, or in the folder for temporary files where that cannot be written to."},"limits":{"type":"object","additionalProperties":false,"default":{},"description":"Bounds. At each there is backpressure or a status code, never growth.","properties":{"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"default":"1MiB","description":"Largest request body (413)."},"head":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":256,"most":65535,"default":"16KiB","description":"Largest request head (431)."},"target":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":64,"most":65535,"default":"8KiB","description":"Longest request target (414)."},"fields":{"type":"integer","minimum":1,"maximum":200,"default":100,"description":"Field lines of one request (431)."},"connections":{"type":"integer","minimum":1,"maximum":1000000,"default":10000,"description":"Open connections of the whole server, shared out evenly among the shards; further ones wait in the kernel."},"slots":{"type":"integer","minimum":2,"maximum":65536,"default":1024,"description":"Requests of one shard that are parsed and not yet answered."},"queue":{"type":"integer","minimum":1,"maximum":65536,"description":"Requests of one shard that wait for their handler to be called, and connections that wait for a slot (503); left out: bounded by connections and memory alone."},"arena":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":65536,"most":3221225472,"default":"16MiB","description":"Memory of one shard for requests and answers, touched only as it is used. io_uring has 256MiB at most: beyond that `io: auto` is epoll."},"connection":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":8192,"most":1073741824,"default":"256KiB","description":"The most of its shard's arena that one connection may hold."},"pipeline":{"type":"integer","minimum":1,"maximum":65535,"default":64,"description":"Requests of one connection that are read ahead of their answers."},"addressConnections":{"type":"integer","minimum":0,"maximum":1000000,"default":0,"description":"Open connections of one client address (IPv6: of one /64) and one shard; further ones are closed. 0: no limit."},"addressRate":{"type":"integer","minimum":0,"maximum":1000000,"default":0,"description":"Requests a second of one client address (IPv6: of one /64) and one shard; it may be one second ahead (429). 0: no limit."},"heap":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":8388608,"most":68719476736,"description":"JavaScript heap of one worker; left out: Node's own default."},"youngHeap":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":1048576,"most":1073741824,"default":"12MiB","description":"The young generation of one worker's heap: a third of it is filled with new objects between two collections. More suits handlers that hold much while they wait."}}},"admission":{"type":"object","additionalProperties":false,"default":{},"description":"When requests for handlers are refused because too many wait (503 with Retry-After).","properties":{"target":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"250ms","description":"In a standing queue, new requests are refused while the oldest has waited so long. 0: never."},"interval":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"500ms","description":"A queue that has not been empty for so long is a standing one, and who has waited so long in it, or would have to, is refused; a shorter burst may wait."}}},"timeouts":{"type":"object","additionalProperties":false,"default":{},"description":"How long each state may last.","properties":{"head":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"10s","description":"From a connection's or a request's first moment to the end of its head (408)."},"body":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408)."},"handler":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"For a handler to answer (504)."},"write":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that takes nothing of an answer for so long, or less than 512 bytes a second, is disconnected, after twice this time at the latest."},"keepAlive":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"60s","description":"An idle connection is kept."},"drain":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"10s","description":"For requests in flight after SIGTERM or SIGINT. A worker that does not come back from a native call has 5 seconds more."},"spin":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":100,"most":604800000,"default":"60s","description":"A worker may stay in JavaScript, with requests waiting, before it is replaced."}}},"health":{"type":"object","additionalProperties":false,"default":{},"description":"Routes for health checks, answered without JavaScript.","properties":{"enabled":{"type":"boolean","default":true,"description":"Answer them."},"live":{"type":"string","default":"/-/live","description":"200 while the process runs."},"ready":{"type":"string","default":"/-/ready","description":"200 while the shard has a live worker, workers do not end again and again, and it is not draining; else 503."}}},"http":{"type":"object","additionalProperties":false,"default":{},"description":"HTTP details.","properties":{"halfOpen":{"type":"boolean","default":true,"description":"A client that has closed its sending side still gets its answer; false: it counts as gone."},"serverName":{"type":"string","pattern":"^[\\x20-\\x7e]{0,128}$","default":"","description":"Value of the Server field; empty: none."}}},"log":{"type":"object","additionalProperties":false,"default":{},"description":"What the daemon writes about itself (standard error), and about requests (standard output).","properties":{"access":{"type":"boolean","default":false,"description":"One line of JSON on standard output for each request; `{\"dropped\":n}` where n lines found no room, because standard output was not read fast enough."},"level":{"enum":["error","warn","info","debug"],"default":"info","description":"The least level that is written."},"format":{"enum":["auto","json","text"],"default":"auto","description":"`auto`: text on a terminal, else JSON."}}}}};
 const func2 = Object.prototype.hasOwnProperty;
 const pattern0 = new RegExp("^0?[0-7]{3}$", "u");
 const pattern2 = new RegExp("^auto$", "u");
 const pattern3 = new RegExp("\\.(ts|mts|js|mjs)$", "u");
 const pattern4 = new RegExp("^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$", "u");
 const pattern5 = new RegExp("^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$", "u");
-const pattern22 = new RegExp("^[\\x20-\\x7e]{0,128}$", "u");
+const pattern6 = new RegExp(".", "u");
+const pattern25 = new RegExp("^[\\x20-\\x7e]{0,128}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
@@ -664,12 +665,10 @@ vErrors.push(err52);
 errors++;
 }
 }
-if(data.limits !== undefined){
-let data26 = data.limits;
-if(data26 && typeof data26 == "object" && !Array.isArray(data26)){
-for(const key6 in data26){
-if(!(func2.call(schema11.properties.limits.properties, key6))){
-const err53 = {instancePath:instancePath+"/limits",schemaPath:"#/properties/limits/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6}};
+if(data.write !== undefined){
+let data26 = data.write;
+if((typeof data26 !== "string") && (!(Array.isArray(data26)))){
+const err53 = {instancePath:instancePath+"/write",schemaPath:"#/properties/write/type",keyword:"type",params:{type: schema11.properties.write.type}};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -678,11 +677,9 @@ vErrors.push(err53);
 }
 errors++;
 }
-}
-if(data26.body !== undefined){
-let data27 = data26.body;
-if((typeof data27 !== "string") && (!(((typeof data27 == "number") && (!(data27 % 1) && !isNaN(data27))) && (isFinite(data27))))){
-const err54 = {instancePath:instancePath+"/limits/body",schemaPath:"#/properties/limits/properties/body/type",keyword:"type",params:{type: schema11.properties.limits.properties.body.type}};
+if(typeof data26 === "string"){
+if(!pattern6.test(data26)){
+const err54 = {instancePath:instancePath+"/write",schemaPath:"#/properties/write/pattern",keyword:"pattern",params:{pattern: "."}};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -691,9 +688,10 @@ vErrors.push(err54);
 }
 errors++;
 }
-if((typeof data27 == "number") && (isFinite(data27))){
-if(data27 < 0 || isNaN(data27)){
-const err55 = {instancePath:instancePath+"/limits/body",schemaPath:"#/properties/limits/properties/body/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+}
+if(Array.isArray(data26)){
+if(data26.length > 64){
+const err55 = {instancePath:instancePath+"/write",schemaPath:"#/properties/write/maxItems",keyword:"maxItems",params:{limit: 64}};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -702,10 +700,12 @@ vErrors.push(err55);
 }
 errors++;
 }
-}
+const len3 = data26.length;
+for(let i3=0; i3<len3; i3++){
+let data27 = data26[i3];
 if(typeof data27 === "string"){
-if(!pattern5.test(data27)){
-const err56 = {instancePath:instancePath+"/limits/body",schemaPath:"#/properties/limits/properties/body/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if(!pattern6.test(data27)){
+const err56 = {instancePath:instancePath+"/write/" + i3,schemaPath:"#/properties/write/items/pattern",keyword:"pattern",params:{pattern: "."}};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -715,11 +715,8 @@ vErrors.push(err56);
 errors++;
 }
 }
-}
-if(data26.head !== undefined){
-let data28 = data26.head;
-if((typeof data28 !== "string") && (!(((typeof data28 == "number") && (!(data28 % 1) && !isNaN(data28))) && (isFinite(data28))))){
-const err57 = {instancePath:instancePath+"/limits/head",schemaPath:"#/properties/limits/properties/head/type",keyword:"type",params:{type: schema11.properties.limits.properties.head.type}};
+else {
+const err57 = {instancePath:instancePath+"/write/" + i3,schemaPath:"#/properties/write/items/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -728,9 +725,14 @@ vErrors.push(err57);
 }
 errors++;
 }
-if((typeof data28 == "number") && (isFinite(data28))){
-if(data28 < 0 || isNaN(data28)){
-const err58 = {instancePath:instancePath+"/limits/head",schemaPath:"#/properties/limits/properties/head/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+}
+}
+}
+if(data.cache !== undefined){
+let data28 = data.cache;
+if(typeof data28 === "string"){
+if(!pattern6.test(data28)){
+const err58 = {instancePath:instancePath+"/cache",schemaPath:"#/properties/cache/pattern",keyword:"pattern",params:{pattern: "."}};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -740,9 +742,8 @@ vErrors.push(err58);
 errors++;
 }
 }
-if(typeof data28 === "string"){
-if(!pattern5.test(data28)){
-const err59 = {instancePath:instancePath+"/limits/head",schemaPath:"#/properties/limits/properties/head/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+else {
+const err59 = {instancePath:instancePath+"/cache",schemaPath:"#/properties/cache/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -752,11 +753,12 @@ vErrors.push(err59);
 errors++;
 }
 }
-}
-if(data26.target !== undefined){
-let data29 = data26.target;
-if((typeof data29 !== "string") && (!(((typeof data29 == "number") && (!(data29 % 1) && !isNaN(data29))) && (isFinite(data29))))){
-const err60 = {instancePath:instancePath+"/limits/target",schemaPath:"#/properties/limits/properties/target/type",keyword:"type",params:{type: schema11.properties.limits.properties.target.type}};
+if(data.limits !== undefined){
+let data29 = data.limits;
+if(data29 && typeof data29 == "object" && !Array.isArray(data29)){
+for(const key6 in data29){
+if(!(func2.call(schema11.properties.limits.properties, key6))){
+const err60 = {instancePath:instancePath+"/limits",schemaPath:"#/properties/limits/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6}};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -765,9 +767,11 @@ vErrors.push(err60);
 }
 errors++;
 }
-if((typeof data29 == "number") && (isFinite(data29))){
-if(data29 < 0 || isNaN(data29)){
-const err61 = {instancePath:instancePath+"/limits/target",schemaPath:"#/properties/limits/properties/target/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+}
+if(data29.body !== undefined){
+let data30 = data29.body;
+if((typeof data30 !== "string") && (!(((typeof data30 == "number") && (!(data30 % 1) && !isNaN(data30))) && (isFinite(data30))))){
+const err61 = {instancePath:instancePath+"/limits/body",schemaPath:"#/properties/limits/properties/body/type",keyword:"type",params:{type: schema11.properties.limits.properties.body.type}};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -776,10 +780,9 @@ vErrors.push(err61);
 }
 errors++;
 }
-}
-if(typeof data29 === "string"){
-if(!pattern5.test(data29)){
-const err62 = {instancePath:instancePath+"/limits/target",schemaPath:"#/properties/limits/properties/target/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if((typeof data30 == "number") && (isFinite(data30))){
+if(data30 < 0 || isNaN(data30)){
+const err62 = {instancePath:instancePath+"/limits/body",schemaPath:"#/properties/limits/properties/body/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -789,11 +792,9 @@ vErrors.push(err62);
 errors++;
 }
 }
-}
-if(data26.fields !== undefined){
-let data30 = data26.fields;
-if(!(((typeof data30 == "number") && (!(data30 % 1) && !isNaN(data30))) && (isFinite(data30)))){
-const err63 = {instancePath:instancePath+"/limits/fields",schemaPath:"#/properties/limits/properties/fields/type",keyword:"type",params:{type: "integer"}};
+if(typeof data30 === "string"){
+if(!pattern5.test(data30)){
+const err63 = {instancePath:instancePath+"/limits/body",schemaPath:"#/properties/limits/properties/body/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -802,9 +803,12 @@ vErrors.push(err63);
 }
 errors++;
 }
-if((typeof data30 == "number") && (isFinite(data30))){
-if(data30 > 200 || isNaN(data30)){
-const err64 = {instancePath:instancePath+"/limits/fields",schemaPath:"#/properties/limits/properties/fields/maximum",keyword:"maximum",params:{comparison: "<=", limit: 200}};
+}
+}
+if(data29.head !== undefined){
+let data31 = data29.head;
+if((typeof data31 !== "string") && (!(((typeof data31 == "number") && (!(data31 % 1) && !isNaN(data31))) && (isFinite(data31))))){
+const err64 = {instancePath:instancePath+"/limits/head",schemaPath:"#/properties/limits/properties/head/type",keyword:"type",params:{type: schema11.properties.limits.properties.head.type}};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -813,8 +817,9 @@ vErrors.push(err64);
 }
 errors++;
 }
-if(data30 < 1 || isNaN(data30)){
-const err65 = {instancePath:instancePath+"/limits/fields",schemaPath:"#/properties/limits/properties/fields/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if((typeof data31 == "number") && (isFinite(data31))){
+if(data31 < 0 || isNaN(data31)){
+const err65 = {instancePath:instancePath+"/limits/head",schemaPath:"#/properties/limits/properties/head/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -824,11 +829,9 @@ vErrors.push(err65);
 errors++;
 }
 }
-}
-if(data26.connections !== undefined){
-let data31 = data26.connections;
-if(!(((typeof data31 == "number") && (!(data31 % 1) && !isNaN(data31))) && (isFinite(data31)))){
-const err66 = {instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/type",keyword:"type",params:{type: "integer"}};
+if(typeof data31 === "string"){
+if(!pattern5.test(data31)){
+const err66 = {instancePath:instancePath+"/limits/head",schemaPath:"#/properties/limits/properties/head/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -837,9 +840,12 @@ vErrors.push(err66);
 }
 errors++;
 }
-if((typeof data31 == "number") && (isFinite(data31))){
-if(data31 > 1000000 || isNaN(data31)){
-const err67 = {instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000}};
+}
+}
+if(data29.target !== undefined){
+let data32 = data29.target;
+if((typeof data32 !== "string") && (!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32))))){
+const err67 = {instancePath:instancePath+"/limits/target",schemaPath:"#/properties/limits/properties/target/type",keyword:"type",params:{type: schema11.properties.limits.properties.target.type}};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -848,8 +854,9 @@ vErrors.push(err67);
 }
 errors++;
 }
-if(data31 < 1 || isNaN(data31)){
-const err68 = {instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if((typeof data32 == "number") && (isFinite(data32))){
+if(data32 < 0 || isNaN(data32)){
+const err68 = {instancePath:instancePath+"/limits/target",schemaPath:"#/properties/limits/properties/target/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -859,11 +866,9 @@ vErrors.push(err68);
 errors++;
 }
 }
-}
-if(data26.slots !== undefined){
-let data32 = data26.slots;
-if(!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32)))){
-const err69 = {instancePath:instancePath+"/limits/slots",schemaPath:"#/properties/limits/properties/slots/type",keyword:"type",params:{type: "integer"}};
+if(typeof data32 === "string"){
+if(!pattern5.test(data32)){
+const err69 = {instancePath:instancePath+"/limits/target",schemaPath:"#/properties/limits/properties/target/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -872,9 +877,12 @@ vErrors.push(err69);
 }
 errors++;
 }
-if((typeof data32 == "number") && (isFinite(data32))){
-if(data32 > 65536 || isNaN(data32)){
-const err70 = {instancePath:instancePath+"/limits/slots",schemaPath:"#/properties/limits/properties/slots/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65536}};
+}
+}
+if(data29.fields !== undefined){
+let data33 = data29.fields;
+if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
+const err70 = {instancePath:instancePath+"/limits/fields",schemaPath:"#/properties/limits/properties/fields/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -883,8 +891,9 @@ vErrors.push(err70);
 }
 errors++;
 }
-if(data32 < 2 || isNaN(data32)){
-const err71 = {instancePath:instancePath+"/limits/slots",schemaPath:"#/properties/limits/properties/slots/minimum",keyword:"minimum",params:{comparison: ">=", limit: 2}};
+if((typeof data33 == "number") && (isFinite(data33))){
+if(data33 > 200 || isNaN(data33)){
+const err71 = {instancePath:instancePath+"/limits/fields",schemaPath:"#/properties/limits/properties/fields/maximum",keyword:"maximum",params:{comparison: "<=", limit: 200}};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -893,12 +902,8 @@ vErrors.push(err71);
 }
 errors++;
 }
-}
-}
-if(data26.queue !== undefined){
-let data33 = data26.queue;
-if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
-const err72 = {instancePath:instancePath+"/limits/queue",schemaPath:"#/properties/limits/properties/queue/type",keyword:"type",params:{type: "integer"}};
+if(data33 < 1 || isNaN(data33)){
+const err72 = {instancePath:instancePath+"/limits/fields",schemaPath:"#/properties/limits/properties/fields/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -907,9 +912,12 @@ vErrors.push(err72);
 }
 errors++;
 }
-if((typeof data33 == "number") && (isFinite(data33))){
-if(data33 > 65536 || isNaN(data33)){
-const err73 = {instancePath:instancePath+"/limits/queue",schemaPath:"#/properties/limits/properties/queue/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65536}};
+}
+}
+if(data29.connections !== undefined){
+let data34 = data29.connections;
+if(!(((typeof data34 == "number") && (!(data34 % 1) && !isNaN(data34))) && (isFinite(data34)))){
+const err73 = {instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -918,8 +926,9 @@ vErrors.push(err73);
 }
 errors++;
 }
-if(data33 < 1 || isNaN(data33)){
-const err74 = {instancePath:instancePath+"/limits/queue",schemaPath:"#/properties/limits/properties/queue/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if((typeof data34 == "number") && (isFinite(data34))){
+if(data34 > 1000000 || isNaN(data34)){
+const err74 = {instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000}};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -928,12 +937,8 @@ vErrors.push(err74);
 }
 errors++;
 }
-}
-}
-if(data26.arena !== undefined){
-let data34 = data26.arena;
-if((typeof data34 !== "string") && (!(((typeof data34 == "number") && (!(data34 % 1) && !isNaN(data34))) && (isFinite(data34))))){
-const err75 = {instancePath:instancePath+"/limits/arena",schemaPath:"#/properties/limits/properties/arena/type",keyword:"type",params:{type: schema11.properties.limits.properties.arena.type}};
+if(data34 < 1 || isNaN(data34)){
+const err75 = {instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -942,9 +947,12 @@ vErrors.push(err75);
 }
 errors++;
 }
-if((typeof data34 == "number") && (isFinite(data34))){
-if(data34 < 0 || isNaN(data34)){
-const err76 = {instancePath:instancePath+"/limits/arena",schemaPath:"#/properties/limits/properties/arena/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+}
+}
+if(data29.slots !== undefined){
+let data35 = data29.slots;
+if(!(((typeof data35 == "number") && (!(data35 % 1) && !isNaN(data35))) && (isFinite(data35)))){
+const err76 = {instancePath:instancePath+"/limits/slots",schemaPath:"#/properties/limits/properties/slots/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -953,10 +961,9 @@ vErrors.push(err76);
 }
 errors++;
 }
-}
-if(typeof data34 === "string"){
-if(!pattern5.test(data34)){
-const err77 = {instancePath:instancePath+"/limits/arena",schemaPath:"#/properties/limits/properties/arena/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if((typeof data35 == "number") && (isFinite(data35))){
+if(data35 > 65536 || isNaN(data35)){
+const err77 = {instancePath:instancePath+"/limits/slots",schemaPath:"#/properties/limits/properties/slots/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65536}};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -965,12 +972,8 @@ vErrors.push(err77);
 }
 errors++;
 }
-}
-}
-if(data26.connection !== undefined){
-let data35 = data26.connection;
-if((typeof data35 !== "string") && (!(((typeof data35 == "number") && (!(data35 % 1) && !isNaN(data35))) && (isFinite(data35))))){
-const err78 = {instancePath:instancePath+"/limits/connection",schemaPath:"#/properties/limits/properties/connection/type",keyword:"type",params:{type: schema11.properties.limits.properties.connection.type}};
+if(data35 < 2 || isNaN(data35)){
+const err78 = {instancePath:instancePath+"/limits/slots",schemaPath:"#/properties/limits/properties/slots/minimum",keyword:"minimum",params:{comparison: ">=", limit: 2}};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -979,9 +982,12 @@ vErrors.push(err78);
 }
 errors++;
 }
-if((typeof data35 == "number") && (isFinite(data35))){
-if(data35 < 0 || isNaN(data35)){
-const err79 = {instancePath:instancePath+"/limits/connection",schemaPath:"#/properties/limits/properties/connection/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+}
+}
+if(data29.queue !== undefined){
+let data36 = data29.queue;
+if(!(((typeof data36 == "number") && (!(data36 % 1) && !isNaN(data36))) && (isFinite(data36)))){
+const err79 = {instancePath:instancePath+"/limits/queue",schemaPath:"#/properties/limits/properties/queue/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -990,10 +996,9 @@ vErrors.push(err79);
 }
 errors++;
 }
-}
-if(typeof data35 === "string"){
-if(!pattern5.test(data35)){
-const err80 = {instancePath:instancePath+"/limits/connection",schemaPath:"#/properties/limits/properties/connection/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if((typeof data36 == "number") && (isFinite(data36))){
+if(data36 > 65536 || isNaN(data36)){
+const err80 = {instancePath:instancePath+"/limits/queue",schemaPath:"#/properties/limits/properties/queue/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65536}};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -1002,12 +1007,8 @@ vErrors.push(err80);
 }
 errors++;
 }
-}
-}
-if(data26.pipeline !== undefined){
-let data36 = data26.pipeline;
-if(!(((typeof data36 == "number") && (!(data36 % 1) && !isNaN(data36))) && (isFinite(data36)))){
-const err81 = {instancePath:instancePath+"/limits/pipeline",schemaPath:"#/properties/limits/properties/pipeline/type",keyword:"type",params:{type: "integer"}};
+if(data36 < 1 || isNaN(data36)){
+const err81 = {instancePath:instancePath+"/limits/queue",schemaPath:"#/properties/limits/properties/queue/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -1016,9 +1017,12 @@ vErrors.push(err81);
 }
 errors++;
 }
-if((typeof data36 == "number") && (isFinite(data36))){
-if(data36 > 65535 || isNaN(data36)){
-const err82 = {instancePath:instancePath+"/limits/pipeline",schemaPath:"#/properties/limits/properties/pipeline/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535}};
+}
+}
+if(data29.arena !== undefined){
+let data37 = data29.arena;
+if((typeof data37 !== "string") && (!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37))))){
+const err82 = {instancePath:instancePath+"/limits/arena",schemaPath:"#/properties/limits/properties/arena/type",keyword:"type",params:{type: schema11.properties.limits.properties.arena.type}};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -1027,8 +1031,9 @@ vErrors.push(err82);
 }
 errors++;
 }
-if(data36 < 1 || isNaN(data36)){
-const err83 = {instancePath:instancePath+"/limits/pipeline",schemaPath:"#/properties/limits/properties/pipeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if((typeof data37 == "number") && (isFinite(data37))){
+if(data37 < 0 || isNaN(data37)){
+const err83 = {instancePath:instancePath+"/limits/arena",schemaPath:"#/properties/limits/properties/arena/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -1038,11 +1043,9 @@ vErrors.push(err83);
 errors++;
 }
 }
-}
-if(data26.addressConnections !== undefined){
-let data37 = data26.addressConnections;
-if(!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37)))){
-const err84 = {instancePath:instancePath+"/limits/addressConnections",schemaPath:"#/properties/limits/properties/addressConnections/type",keyword:"type",params:{type: "integer"}};
+if(typeof data37 === "string"){
+if(!pattern5.test(data37)){
+const err84 = {instancePath:instancePath+"/limits/arena",schemaPath:"#/properties/limits/properties/arena/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -1051,9 +1054,12 @@ vErrors.push(err84);
 }
 errors++;
 }
-if((typeof data37 == "number") && (isFinite(data37))){
-if(data37 > 1000000 || isNaN(data37)){
-const err85 = {instancePath:instancePath+"/limits/addressConnections",schemaPath:"#/properties/limits/properties/addressConnections/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000}};
+}
+}
+if(data29.connection !== undefined){
+let data38 = data29.connection;
+if((typeof data38 !== "string") && (!(((typeof data38 == "number") && (!(data38 % 1) && !isNaN(data38))) && (isFinite(data38))))){
+const err85 = {instancePath:instancePath+"/limits/connection",schemaPath:"#/properties/limits/properties/connection/type",keyword:"type",params:{type: schema11.properties.limits.properties.connection.type}};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -1062,8 +1068,9 @@ vErrors.push(err85);
 }
 errors++;
 }
-if(data37 < 0 || isNaN(data37)){
-const err86 = {instancePath:instancePath+"/limits/addressConnections",schemaPath:"#/properties/limits/properties/addressConnections/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if((typeof data38 == "number") && (isFinite(data38))){
+if(data38 < 0 || isNaN(data38)){
+const err86 = {instancePath:instancePath+"/limits/connection",schemaPath:"#/properties/limits/properties/connection/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -1073,11 +1080,9 @@ vErrors.push(err86);
 errors++;
 }
 }
-}
-if(data26.addressRate !== undefined){
-let data38 = data26.addressRate;
-if(!(((typeof data38 == "number") && (!(data38 % 1) && !isNaN(data38))) && (isFinite(data38)))){
-const err87 = {instancePath:instancePath+"/limits/addressRate",schemaPath:"#/properties/limits/properties/addressRate/type",keyword:"type",params:{type: "integer"}};
+if(typeof data38 === "string"){
+if(!pattern5.test(data38)){
+const err87 = {instancePath:instancePath+"/limits/connection",schemaPath:"#/properties/limits/properties/connection/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -1086,9 +1091,12 @@ vErrors.push(err87);
 }
 errors++;
 }
-if((typeof data38 == "number") && (isFinite(data38))){
-if(data38 > 1000000 || isNaN(data38)){
-const err88 = {instancePath:instancePath+"/limits/addressRate",schemaPath:"#/properties/limits/properties/addressRate/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000}};
+}
+}
+if(data29.pipeline !== undefined){
+let data39 = data29.pipeline;
+if(!(((typeof data39 == "number") && (!(data39 % 1) && !isNaN(data39))) && (isFinite(data39)))){
+const err88 = {instancePath:instancePath+"/limits/pipeline",schemaPath:"#/properties/limits/properties/pipeline/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -1097,8 +1105,9 @@ vErrors.push(err88);
 }
 errors++;
 }
-if(data38 < 0 || isNaN(data38)){
-const err89 = {instancePath:instancePath+"/limits/addressRate",schemaPath:"#/properties/limits/properties/addressRate/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if((typeof data39 == "number") && (isFinite(data39))){
+if(data39 > 65535 || isNaN(data39)){
+const err89 = {instancePath:instancePath+"/limits/pipeline",schemaPath:"#/properties/limits/properties/pipeline/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535}};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -1107,12 +1116,8 @@ vErrors.push(err89);
 }
 errors++;
 }
-}
-}
-if(data26.heap !== undefined){
-let data39 = data26.heap;
-if((typeof data39 !== "string") && (!(((typeof data39 == "number") && (!(data39 % 1) && !isNaN(data39))) && (isFinite(data39))))){
-const err90 = {instancePath:instancePath+"/limits/heap",schemaPath:"#/properties/limits/properties/heap/type",keyword:"type",params:{type: schema11.properties.limits.properties.heap.type}};
+if(data39 < 1 || isNaN(data39)){
+const err90 = {instancePath:instancePath+"/limits/pipeline",schemaPath:"#/properties/limits/properties/pipeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -1121,9 +1126,12 @@ vErrors.push(err90);
 }
 errors++;
 }
-if((typeof data39 == "number") && (isFinite(data39))){
-if(data39 < 0 || isNaN(data39)){
-const err91 = {instancePath:instancePath+"/limits/heap",schemaPath:"#/properties/limits/properties/heap/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+}
+}
+if(data29.addressConnections !== undefined){
+let data40 = data29.addressConnections;
+if(!(((typeof data40 == "number") && (!(data40 % 1) && !isNaN(data40))) && (isFinite(data40)))){
+const err91 = {instancePath:instancePath+"/limits/addressConnections",schemaPath:"#/properties/limits/properties/addressConnections/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1132,10 +1140,9 @@ vErrors.push(err91);
 }
 errors++;
 }
-}
-if(typeof data39 === "string"){
-if(!pattern5.test(data39)){
-const err92 = {instancePath:instancePath+"/limits/heap",schemaPath:"#/properties/limits/properties/heap/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if((typeof data40 == "number") && (isFinite(data40))){
+if(data40 > 1000000 || isNaN(data40)){
+const err92 = {instancePath:instancePath+"/limits/addressConnections",schemaPath:"#/properties/limits/properties/addressConnections/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000}};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1144,12 +1151,8 @@ vErrors.push(err92);
 }
 errors++;
 }
-}
-}
-if(data26.youngHeap !== undefined){
-let data40 = data26.youngHeap;
-if((typeof data40 !== "string") && (!(((typeof data40 == "number") && (!(data40 % 1) && !isNaN(data40))) && (isFinite(data40))))){
-const err93 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/type",keyword:"type",params:{type: schema11.properties.limits.properties.youngHeap.type}};
+if(data40 < 0 || isNaN(data40)){
+const err93 = {instancePath:instancePath+"/limits/addressConnections",schemaPath:"#/properties/limits/properties/addressConnections/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1158,9 +1161,12 @@ vErrors.push(err93);
 }
 errors++;
 }
-if((typeof data40 == "number") && (isFinite(data40))){
-if(data40 < 0 || isNaN(data40)){
-const err94 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+}
+}
+if(data29.addressRate !== undefined){
+let data41 = data29.addressRate;
+if(!(((typeof data41 == "number") && (!(data41 % 1) && !isNaN(data41))) && (isFinite(data41)))){
+const err94 = {instancePath:instancePath+"/limits/addressRate",schemaPath:"#/properties/limits/properties/addressRate/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1169,10 +1175,9 @@ vErrors.push(err94);
 }
 errors++;
 }
-}
-if(typeof data40 === "string"){
-if(!pattern5.test(data40)){
-const err95 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+if((typeof data41 == "number") && (isFinite(data41))){
+if(data41 > 1000000 || isNaN(data41)){
+const err95 = {instancePath:instancePath+"/limits/addressRate",schemaPath:"#/properties/limits/properties/addressRate/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000}};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1181,11 +1186,8 @@ vErrors.push(err95);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err96 = {instancePath:instancePath+"/limits",schemaPath:"#/properties/limits/type",keyword:"type",params:{type: "object"}};
+if(data41 < 0 || isNaN(data41)){
+const err96 = {instancePath:instancePath+"/limits/addressRate",schemaPath:"#/properties/limits/properties/addressRate/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1195,12 +1197,11 @@ vErrors.push(err96);
 errors++;
 }
 }
-if(data.admission !== undefined){
-let data41 = data.admission;
-if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
-for(const key7 in data41){
-if(!((key7 === "target") || (key7 === "interval"))){
-const err97 = {instancePath:instancePath+"/admission",schemaPath:"#/properties/admission/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7}};
+}
+if(data29.heap !== undefined){
+let data42 = data29.heap;
+if((typeof data42 !== "string") && (!(((typeof data42 == "number") && (!(data42 % 1) && !isNaN(data42))) && (isFinite(data42))))){
+const err97 = {instancePath:instancePath+"/limits/heap",schemaPath:"#/properties/limits/properties/heap/type",keyword:"type",params:{type: schema11.properties.limits.properties.heap.type}};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1209,12 +1210,9 @@ vErrors.push(err97);
 }
 errors++;
 }
-}
-if(data41.target !== undefined){
-let data42 = data41.target;
-if(typeof data42 === "string"){
-if(!pattern4.test(data42)){
-const err98 = {instancePath:instancePath+"/admission/target",schemaPath:"#/properties/admission/properties/target/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if((typeof data42 == "number") && (isFinite(data42))){
+if(data42 < 0 || isNaN(data42)){
+const err98 = {instancePath:instancePath+"/limits/heap",schemaPath:"#/properties/limits/properties/heap/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1224,8 +1222,9 @@ vErrors.push(err98);
 errors++;
 }
 }
-else {
-const err99 = {instancePath:instancePath+"/admission/target",schemaPath:"#/properties/admission/properties/target/type",keyword:"type",params:{type: "string"}};
+if(typeof data42 === "string"){
+if(!pattern5.test(data42)){
+const err99 = {instancePath:instancePath+"/limits/heap",schemaPath:"#/properties/limits/properties/heap/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1235,11 +1234,11 @@ vErrors.push(err99);
 errors++;
 }
 }
-if(data41.interval !== undefined){
-let data43 = data41.interval;
-if(typeof data43 === "string"){
-if(!pattern4.test(data43)){
-const err100 = {instancePath:instancePath+"/admission/interval",schemaPath:"#/properties/admission/properties/interval/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+}
+if(data29.youngHeap !== undefined){
+let data43 = data29.youngHeap;
+if((typeof data43 !== "string") && (!(((typeof data43 == "number") && (!(data43 % 1) && !isNaN(data43))) && (isFinite(data43))))){
+const err100 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/type",keyword:"type",params:{type: schema11.properties.limits.properties.youngHeap.type}};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1248,9 +1247,9 @@ vErrors.push(err100);
 }
 errors++;
 }
-}
-else {
-const err101 = {instancePath:instancePath+"/admission/interval",schemaPath:"#/properties/admission/properties/interval/type",keyword:"type",params:{type: "string"}};
+if((typeof data43 == "number") && (isFinite(data43))){
+if(data43 < 0 || isNaN(data43)){
+const err101 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1260,9 +1259,9 @@ vErrors.push(err101);
 errors++;
 }
 }
-}
-else {
-const err102 = {instancePath:instancePath+"/admission",schemaPath:"#/properties/admission/type",keyword:"type",params:{type: "object"}};
+if(typeof data43 === "string"){
+if(!pattern5.test(data43)){
+const err102 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1272,12 +1271,10 @@ vErrors.push(err102);
 errors++;
 }
 }
-if(data.timeouts !== undefined){
-let data44 = data.timeouts;
-if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
-for(const key8 in data44){
-if(!(((((((key8 === "head") || (key8 === "body")) || (key8 === "handler")) || (key8 === "write")) || (key8 === "keepAlive")) || (key8 === "drain")) || (key8 === "spin"))){
-const err103 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8}};
+}
+}
+else {
+const err103 = {instancePath:instancePath+"/limits",schemaPath:"#/properties/limits/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1287,11 +1284,12 @@ vErrors.push(err103);
 errors++;
 }
 }
-if(data44.head !== undefined){
-let data45 = data44.head;
-if(typeof data45 === "string"){
-if(!pattern4.test(data45)){
-const err104 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(data.admission !== undefined){
+let data44 = data.admission;
+if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
+for(const key7 in data44){
+if(!((key7 === "target") || (key7 === "interval"))){
+const err104 = {instancePath:instancePath+"/admission",schemaPath:"#/properties/admission/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7}};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1301,8 +1299,11 @@ vErrors.push(err104);
 errors++;
 }
 }
-else {
-const err105 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/type",keyword:"type",params:{type: "string"}};
+if(data44.target !== undefined){
+let data45 = data44.target;
+if(typeof data45 === "string"){
+if(!pattern4.test(data45)){
+const err105 = {instancePath:instancePath+"/admission/target",schemaPath:"#/properties/admission/properties/target/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1312,11 +1313,8 @@ vErrors.push(err105);
 errors++;
 }
 }
-if(data44.body !== undefined){
-let data46 = data44.body;
-if(typeof data46 === "string"){
-if(!pattern4.test(data46)){
-const err106 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err106 = {instancePath:instancePath+"/admission/target",schemaPath:"#/properties/admission/properties/target/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1326,8 +1324,11 @@ vErrors.push(err106);
 errors++;
 }
 }
-else {
-const err107 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/type",keyword:"type",params:{type: "string"}};
+if(data44.interval !== undefined){
+let data46 = data44.interval;
+if(typeof data46 === "string"){
+if(!pattern4.test(data46)){
+const err107 = {instancePath:instancePath+"/admission/interval",schemaPath:"#/properties/admission/properties/interval/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1337,11 +1338,8 @@ vErrors.push(err107);
 errors++;
 }
 }
-if(data44.handler !== undefined){
-let data47 = data44.handler;
-if(typeof data47 === "string"){
-if(!pattern4.test(data47)){
-const err108 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err108 = {instancePath:instancePath+"/admission/interval",schemaPath:"#/properties/admission/properties/interval/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1351,8 +1349,9 @@ vErrors.push(err108);
 errors++;
 }
 }
+}
 else {
-const err109 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/type",keyword:"type",params:{type: "string"}};
+const err109 = {instancePath:instancePath+"/admission",schemaPath:"#/properties/admission/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1362,11 +1361,12 @@ vErrors.push(err109);
 errors++;
 }
 }
-if(data44.write !== undefined){
-let data48 = data44.write;
-if(typeof data48 === "string"){
-if(!pattern4.test(data48)){
-const err110 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(data.timeouts !== undefined){
+let data47 = data.timeouts;
+if(data47 && typeof data47 == "object" && !Array.isArray(data47)){
+for(const key8 in data47){
+if(!(((((((key8 === "head") || (key8 === "body")) || (key8 === "handler")) || (key8 === "write")) || (key8 === "keepAlive")) || (key8 === "drain")) || (key8 === "spin"))){
+const err110 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8}};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1376,8 +1376,11 @@ vErrors.push(err110);
 errors++;
 }
 }
-else {
-const err111 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/type",keyword:"type",params:{type: "string"}};
+if(data47.head !== undefined){
+let data48 = data47.head;
+if(typeof data48 === "string"){
+if(!pattern4.test(data48)){
+const err111 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1387,11 +1390,8 @@ vErrors.push(err111);
 errors++;
 }
 }
-if(data44.keepAlive !== undefined){
-let data49 = data44.keepAlive;
-if(typeof data49 === "string"){
-if(!pattern4.test(data49)){
-const err112 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err112 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1401,8 +1401,11 @@ vErrors.push(err112);
 errors++;
 }
 }
-else {
-const err113 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/type",keyword:"type",params:{type: "string"}};
+if(data47.body !== undefined){
+let data49 = data47.body;
+if(typeof data49 === "string"){
+if(!pattern4.test(data49)){
+const err113 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1412,11 +1415,8 @@ vErrors.push(err113);
 errors++;
 }
 }
-if(data44.drain !== undefined){
-let data50 = data44.drain;
-if(typeof data50 === "string"){
-if(!pattern4.test(data50)){
-const err114 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err114 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1426,8 +1426,11 @@ vErrors.push(err114);
 errors++;
 }
 }
-else {
-const err115 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/type",keyword:"type",params:{type: "string"}};
+if(data47.handler !== undefined){
+let data50 = data47.handler;
+if(typeof data50 === "string"){
+if(!pattern4.test(data50)){
+const err115 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1437,11 +1440,8 @@ vErrors.push(err115);
 errors++;
 }
 }
-if(data44.spin !== undefined){
-let data51 = data44.spin;
-if(typeof data51 === "string"){
-if(!pattern4.test(data51)){
-const err116 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err116 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1451,8 +1451,11 @@ vErrors.push(err116);
 errors++;
 }
 }
-else {
-const err117 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/type",keyword:"type",params:{type: "string"}};
+if(data47.write !== undefined){
+let data51 = data47.write;
+if(typeof data51 === "string"){
+if(!pattern4.test(data51)){
+const err117 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1462,9 +1465,8 @@ vErrors.push(err117);
 errors++;
 }
 }
-}
 else {
-const err118 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/type",keyword:"type",params:{type: "object"}};
+const err118 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1474,12 +1476,11 @@ vErrors.push(err118);
 errors++;
 }
 }
-if(data.health !== undefined){
-let data52 = data.health;
-if(data52 && typeof data52 == "object" && !Array.isArray(data52)){
-for(const key9 in data52){
-if(!(((key9 === "enabled") || (key9 === "live")) || (key9 === "ready"))){
-const err119 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9}};
+if(data47.keepAlive !== undefined){
+let data52 = data47.keepAlive;
+if(typeof data52 === "string"){
+if(!pattern4.test(data52)){
+const err119 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1489,9 +1490,8 @@ vErrors.push(err119);
 errors++;
 }
 }
-if(data52.enabled !== undefined){
-if(typeof data52.enabled !== "boolean"){
-const err120 = {instancePath:instancePath+"/health/enabled",schemaPath:"#/properties/health/properties/enabled/type",keyword:"type",params:{type: "boolean"}};
+else {
+const err120 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1501,9 +1501,11 @@ vErrors.push(err120);
 errors++;
 }
 }
-if(data52.live !== undefined){
-if(typeof data52.live !== "string"){
-const err121 = {instancePath:instancePath+"/health/live",schemaPath:"#/properties/health/properties/live/type",keyword:"type",params:{type: "string"}};
+if(data47.drain !== undefined){
+let data53 = data47.drain;
+if(typeof data53 === "string"){
+if(!pattern4.test(data53)){
+const err121 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1513,9 +1515,8 @@ vErrors.push(err121);
 errors++;
 }
 }
-if(data52.ready !== undefined){
-if(typeof data52.ready !== "string"){
-const err122 = {instancePath:instancePath+"/health/ready",schemaPath:"#/properties/health/properties/ready/type",keyword:"type",params:{type: "string"}};
+else {
+const err122 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1525,9 +1526,11 @@ vErrors.push(err122);
 errors++;
 }
 }
-}
-else {
-const err123 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/type",keyword:"type",params:{type: "object"}};
+if(data47.spin !== undefined){
+let data54 = data47.spin;
+if(typeof data54 === "string"){
+if(!pattern4.test(data54)){
+const err123 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1537,12 +1540,8 @@ vErrors.push(err123);
 errors++;
 }
 }
-if(data.http !== undefined){
-let data56 = data.http;
-if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
-for(const key10 in data56){
-if(!((key10 === "halfOpen") || (key10 === "serverName"))){
-const err124 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10}};
+else {
+const err124 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1552,9 +1551,9 @@ vErrors.push(err124);
 errors++;
 }
 }
-if(data56.halfOpen !== undefined){
-if(typeof data56.halfOpen !== "boolean"){
-const err125 = {instancePath:instancePath+"/http/halfOpen",schemaPath:"#/properties/http/properties/halfOpen/type",keyword:"type",params:{type: "boolean"}};
+}
+else {
+const err125 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1564,11 +1563,12 @@ vErrors.push(err125);
 errors++;
 }
 }
-if(data56.serverName !== undefined){
-let data58 = data56.serverName;
-if(typeof data58 === "string"){
-if(!pattern22.test(data58)){
-const err126 = {instancePath:instancePath+"/http/serverName",schemaPath:"#/properties/http/properties/serverName/pattern",keyword:"pattern",params:{pattern: "^[\\x20-\\x7e]{0,128}$"}};
+if(data.health !== undefined){
+let data55 = data.health;
+if(data55 && typeof data55 == "object" && !Array.isArray(data55)){
+for(const key9 in data55){
+if(!(((key9 === "enabled") || (key9 === "live")) || (key9 === "ready"))){
+const err126 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9}};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1578,8 +1578,9 @@ vErrors.push(err126);
 errors++;
 }
 }
-else {
-const err127 = {instancePath:instancePath+"/http/serverName",schemaPath:"#/properties/http/properties/serverName/type",keyword:"type",params:{type: "string"}};
+if(data55.enabled !== undefined){
+if(typeof data55.enabled !== "boolean"){
+const err127 = {instancePath:instancePath+"/health/enabled",schemaPath:"#/properties/health/properties/enabled/type",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1589,9 +1590,9 @@ vErrors.push(err127);
 errors++;
 }
 }
-}
-else {
-const err128 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/type",keyword:"type",params:{type: "object"}};
+if(data55.live !== undefined){
+if(typeof data55.live !== "string"){
+const err128 = {instancePath:instancePath+"/health/live",schemaPath:"#/properties/health/properties/live/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1601,12 +1602,9 @@ vErrors.push(err128);
 errors++;
 }
 }
-if(data.log !== undefined){
-let data59 = data.log;
-if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
-for(const key11 in data59){
-if(!(((key11 === "access") || (key11 === "level")) || (key11 === "format"))){
-const err129 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11}};
+if(data55.ready !== undefined){
+if(typeof data55.ready !== "string"){
+const err129 = {instancePath:instancePath+"/health/ready",schemaPath:"#/properties/health/properties/ready/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1616,9 +1614,9 @@ vErrors.push(err129);
 errors++;
 }
 }
-if(data59.access !== undefined){
-if(typeof data59.access !== "boolean"){
-const err130 = {instancePath:instancePath+"/log/access",schemaPath:"#/properties/log/properties/access/type",keyword:"type",params:{type: "boolean"}};
+}
+else {
+const err130 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1628,10 +1626,12 @@ vErrors.push(err130);
 errors++;
 }
 }
-if(data59.level !== undefined){
-let data61 = data59.level;
-if(!((((data61 === "error") || (data61 === "warn")) || (data61 === "info")) || (data61 === "debug"))){
-const err131 = {instancePath:instancePath+"/log/level",schemaPath:"#/properties/log/properties/level/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.level.enum}};
+if(data.http !== undefined){
+let data59 = data.http;
+if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
+for(const key10 in data59){
+if(!((key10 === "halfOpen") || (key10 === "serverName"))){
+const err131 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10}};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -1641,10 +1641,9 @@ vErrors.push(err131);
 errors++;
 }
 }
-if(data59.format !== undefined){
-let data62 = data59.format;
-if(!(((data62 === "auto") || (data62 === "json")) || (data62 === "text"))){
-const err132 = {instancePath:instancePath+"/log/format",schemaPath:"#/properties/log/properties/format/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.format.enum}};
+if(data59.halfOpen !== undefined){
+if(typeof data59.halfOpen !== "boolean"){
+const err132 = {instancePath:instancePath+"/http/halfOpen",schemaPath:"#/properties/http/properties/halfOpen/type",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -1654,9 +1653,11 @@ vErrors.push(err132);
 errors++;
 }
 }
-}
-else {
-const err133 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/type",keyword:"type",params:{type: "object"}};
+if(data59.serverName !== undefined){
+let data61 = data59.serverName;
+if(typeof data61 === "string"){
+if(!pattern25.test(data61)){
+const err133 = {instancePath:instancePath+"/http/serverName",schemaPath:"#/properties/http/properties/serverName/pattern",keyword:"pattern",params:{pattern: "^[\\x20-\\x7e]{0,128}$"}};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -1666,14 +1667,102 @@ vErrors.push(err133);
 errors++;
 }
 }
-}
 else {
-const err134 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+const err134 = {instancePath:instancePath+"/http/serverName",schemaPath:"#/properties/http/properties/serverName/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err134];
 }
 else {
 vErrors.push(err134);
+}
+errors++;
+}
+}
+}
+else {
+const err135 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err135];
+}
+else {
+vErrors.push(err135);
+}
+errors++;
+}
+}
+if(data.log !== undefined){
+let data62 = data.log;
+if(data62 && typeof data62 == "object" && !Array.isArray(data62)){
+for(const key11 in data62){
+if(!(((key11 === "access") || (key11 === "level")) || (key11 === "format"))){
+const err136 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11}};
+if(vErrors === null){
+vErrors = [err136];
+}
+else {
+vErrors.push(err136);
+}
+errors++;
+}
+}
+if(data62.access !== undefined){
+if(typeof data62.access !== "boolean"){
+const err137 = {instancePath:instancePath+"/log/access",schemaPath:"#/properties/log/properties/access/type",keyword:"type",params:{type: "boolean"}};
+if(vErrors === null){
+vErrors = [err137];
+}
+else {
+vErrors.push(err137);
+}
+errors++;
+}
+}
+if(data62.level !== undefined){
+let data64 = data62.level;
+if(!((((data64 === "error") || (data64 === "warn")) || (data64 === "info")) || (data64 === "debug"))){
+const err138 = {instancePath:instancePath+"/log/level",schemaPath:"#/properties/log/properties/level/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.level.enum}};
+if(vErrors === null){
+vErrors = [err138];
+}
+else {
+vErrors.push(err138);
+}
+errors++;
+}
+}
+if(data62.format !== undefined){
+let data65 = data62.format;
+if(!(((data65 === "auto") || (data65 === "json")) || (data65 === "text"))){
+const err139 = {instancePath:instancePath+"/log/format",schemaPath:"#/properties/log/properties/format/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.format.enum}};
+if(vErrors === null){
+vErrors = [err139];
+}
+else {
+vErrors.push(err139);
+}
+errors++;
+}
+}
+}
+else {
+const err140 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err140];
+}
+else {
+vErrors.push(err140);
+}
+errors++;
+}
+}
+}
+else {
+const err141 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err141];
+}
+else {
+vErrors.push(err141);
 }
 errors++;
 }

@@ -112,6 +112,7 @@ function expectation(node: SchemaNode, keyword: string): string {
 // What the schema's patterns mean, in words; a test sees to it that each has some.
 export const PATTERNS: Record<string, string> = {
   "\\.(ts|mts|js|mjs)$": "the path of a .ts, .mts, .js or .mjs module",
+  ".": "a path",
   "^0?[0-7]{3}$": 'octal permissions such as "0660"',
   "^[\\x20-\\x7e]{0,128}$": "at most 128 printable ASCII characters",
 };

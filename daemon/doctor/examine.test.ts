@@ -1,5 +1,8 @@
 import test from "ava";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   type Finding,
@@ -8,6 +11,7 @@ import {
   examineNode,
   examinePriority,
 } from "./examine.js";
+import { examineUser, examineWriting } from "./examine-writing.js";
 import { renderReport } from "./report.js";
 
 test("Node's version", (t) => {
@@ -68,4 +72,43 @@ test("it is asked of the kernel: without the capability and the limit, no; with 
   // Who may not raise the limit cannot try it.
   const limited = priorityBy("prlimit", "--rtprio=1", ...(isNobody ? [] : drop));
   t.true(["good", "not allowed"].includes(limited), limited);
+});
+
+test("what handlers may write to, and what an older kernel lacks", (t) => {
+  t.is(examineWriting({ abi: 7, failed: "" }, undefined).state, "good");
+  const old = examineWriting({ abi: 1, failed: "" }, undefined);
+  t.is(old.state, "note");
+  t.regex(old.value, /ioctl on devices .*; truncate .*; no file moves/);
+  t.notRegex(examineWriting({ abi: 3, failed: "" }, undefined).value, /truncate/);
+  const none = examineWriting({ abi: 0, failed: "no Landlock" }, undefined);
+  t.is(none.state, "note");
+  t.regex(none.value, /no Landlock/);
+  t.regex(examineWriting({ abi: 7, failed: "" }, "a.yaml").value, /write is any in a\.yaml/);
+});
+
+test("who runs as root is told what to do", (t) => {
+  t.is(examineUser(1000).state, "good");
+  t.is(examineUser(0).state, "note");
+  t.regex(examineUser(0).advice ?? "", /User=/);
+});
+
+test("doctor tells a configuration that lets handlers write anywhere", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "pinion-doctor-"));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const doctor = (...words: string[]) =>
+    spawnSync(process.execPath, [MAIN, "doctor", "--json", ...words], {
+      encoding: "utf8",
+      cwd: folder,
+    });
+  const writing = (...words: string[]) =>
+    (JSON.parse(doctor(...words).stdout) as Finding[]).find(({ name }) => name === "writing");
+  // Without Landlock there is nothing to switch off.
+  const restricted = writing()?.state === "good";
+  writeFileSync(join(folder, "pinion.yaml"), "write: any\n");
+  t.is(/write is any in pinion\.yaml/.test(writing()?.value ?? ""), restricted);
+  writeFileSync(join(folder, "other.yaml"), "write: []\n");
+  t.is(writing("other.yaml")?.state === "good", restricted);
+  t.is(doctor("none.yaml").status, 2);
+  writeFileSync(join(folder, "pinion.yaml"), "wrong: 1\n");
+  t.is(writing()?.state === "good", restricted);
 });

@@ -9,6 +9,7 @@ import {
   mostConnections,
   openFilesLimit,
 } from "../supervisor/descriptors.js";
+import { examineUser, examineWriting, writesAnywhere } from "./examine-writing.js";
 
 export interface Finding {
   name: string;
@@ -23,11 +24,13 @@ const OLDEST_NODE = [20, 19] as const;
 const OLDEST_URING_KERNEL = [6, 1] as const;
 const DEFAULT_CONNECTIONS = 10_000;
 
-export async function examine(): Promise<Finding[]> {
+/** `file`: a configuration; left out: the one in this folder, if there is one. */
+export async function examine(file?: string): Promise<Finding[]> {
   return [
     examineNode(process.versions.node),
     examineKernel(release()),
-    ...(await examineAddon()),
+    ...(await examineAddon(file)),
+    examineUser(process.getuid?.()),
     ...examineCores(),
     examineOpenFiles(),
     examineMemory(),
@@ -57,7 +60,7 @@ export function examineKernel(version: string): Finding {
   };
 }
 
-async function examineAddon(): Promise<Finding[]> {
+async function examineAddon(file: string | undefined): Promise<Finding[]> {
   let addon: Addon;
   try {
     const { loadAddon } = await import("../../runtime/addon-loader.js");
@@ -85,6 +88,7 @@ async function examineAddon(): Promise<Finding[]> {
       value: `${active ? "active" : "not active"}: ${detail}`,
     })),
     examinePriority(addon.mayRaisePriority()),
+    examineWriting(addon.tryWriteRestriction(), await writesAnywhere(addon, file)),
   ];
 }
 

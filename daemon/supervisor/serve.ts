@@ -1,11 +1,13 @@
 // The life of the daemon: configuration, sockets, shards, workers; then signals, and the way back down.
 import type { Addon, ShardHandle } from "../../runtime/addon.js";
+import type { WriteLimits } from "../../runtime/messages.js";
 import { parseListenArguments } from "../config/address.js";
 import { kernelInterface } from "../config/kernel-interface.js";
 import type { Config } from "../config/types.js";
 import { createLog, type Log } from "../log/log.js";
 import { planInChild, type Plan } from "../plan.js";
 import type { RoutePlan } from "../routes.js";
+import { restrictWriting, warnOfRoot } from "../sandbox/restrict.js";
 import type { ServeArguments } from "../serve-arguments.js";
 import { findCores, planShards } from "./cores.js";
 import {
@@ -66,6 +68,8 @@ async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<
     shards.forEach(({ handle }) => addon.setCrashLoop(handle, looping.size > 0));
   };
   try {
+    warnOfRoot(log);
+    const writing = restrictWriting(addon, config, process.env, log);
     for (const [index, cpu] of cpus.entries()) {
       const own = listeners.map(({ fds, proxyProtocol }) => ({
         fd: fds[index] ?? -1,
@@ -80,7 +84,7 @@ async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<
         }),
         () => shards[index]?.keeper.check(),
       );
-      const keeper = keeperFor(addon, config, routes, handle, index, log, (stands) =>
+      const keeper = keeperFor(addon, config, routes, handle, index, writing, log, (stands) =>
         onCrashLoop(index, stands),
       );
       shards.push({ handle, keeper });
@@ -130,6 +134,7 @@ function keeperFor(
   routes: RoutePlan,
   shard: ShardHandle,
   index: number,
+  writing: WriteLimits | null,
   log: Log,
   onCrashLoop: (stands: boolean) => void,
 ): WorkerKeeper {
@@ -144,7 +149,7 @@ function keeperFor(
     onCrashLoop,
     spawn: (lane, events) =>
       spawnWorker(
-        { shard, lane, handlers, routes: patterns, directory: config.folder },
+        { shard, lane, handlers, routes: patterns, directory: config.folder, writing },
         config.limits,
         log,
         events,

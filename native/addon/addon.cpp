@@ -12,6 +12,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     // main thread
     add("probe", probe);
     add("mayRaisePriority", may_raise_priority);
+    add("restrictWriting", restrict_writing);
+    add("tryWriteRestriction", try_write_restriction);
     add("bind", bind_listener);
     add("checkPattern", check_pattern);
     add("createShard", create_shard);

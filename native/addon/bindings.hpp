@@ -34,6 +34,10 @@ shard::Settings settings_from(Napi::Object options);
 // listen.cpp
 Napi::Value bind_listener(const Napi::CallbackInfo& info);
 
+// sandbox.cpp
+Napi::Value restrict_writing(const Napi::CallbackInfo& info);
+Napi::Value try_write_restriction(const Napi::CallbackInfo& info);
+
 // control.cpp
 Napi::Value probe(const Napi::CallbackInfo& info);
 Napi::Value may_raise_priority(const Napi::CallbackInfo& info);

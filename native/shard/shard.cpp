@@ -28,7 +28,8 @@ public:
         if (std::string failed = kernel_.open(options); !failed.empty()) return failed;
         reactor_.start();
         if (!stand_in_.start(
-                settings.cpu, [](void* self) { static_cast<ShardOn*>(self)->wake_readers(NONE); }, this)) {
+                settings.cpu, [](void* self, bool live_too) { static_cast<ShardOn*>(self)->wake_workers(live_too); },
+                this)) {
             return "cannot start the stand-in thread";
         }
         return {};
@@ -269,6 +270,12 @@ private:
             if (lane.state() != LaneState::live && lane.state() != LaneState::draining) continue;
             if (lane.unread() != 0 || lane.relieved()) wakes_[i].wake(wakes_[i].context);
         }
+    }
+
+    // With the baton, after a turn of the stand-in.
+    void wake_workers(bool live_too) {
+        if (live_too) wake_worker();
+        wake_readers(NONE);
     }
 
     // With the baton: the live worker's event loop comes round.

@@ -264,7 +264,7 @@ export const schema = {
           maximum: 1_000_000,
           default: 0,
           description:
-            "Requests a second of one client address (IPv6: of one /64) and one shard; it may be one second ahead (429). 0: no limit.",
+            "Requests a second of one client address (IPv6: of one /64) and one shard; it may be one second ahead (429). What is refused, malformed or too large counts as well. 0: no limit.",
         },
         heap: withoutDefault(
           size(

@@ -8,6 +8,7 @@ import {
   type Finding,
   examineEnvironment,
   examineKernel,
+  examineMemory,
   examineNode,
   examinePriority,
 } from "./examine.js";
@@ -30,6 +31,19 @@ test("libuv's own io_uring is warned of", (t) => {
   t.deepEqual(examineEnvironment({}), []);
   t.deepEqual(examineEnvironment({ UV_USE_IO_URING: "0" }), []);
   t.is(examineEnvironment({ UV_USE_IO_URING: "1" })[0]?.state, "bad");
+});
+
+test("a memory limit that the defaults do not fit into, and what to do", (t) => {
+  const mib = 1024 * 1024;
+  const limit = { bytes: 128 * mib, path: "/sys/fs/cgroup/memory.max" };
+  t.is(examineMemory(undefined, 1024 * mib, 4).state, "good");
+  t.regex(examineMemory(undefined, 1024 * mib, 4).value, /^1GiB of the machine/);
+  t.is(examineMemory(limit, 1024 * mib, 1).state, "good");
+  t.is(examineMemory({ ...limit, bytes: 2048 * mib }, 1024 * mib, 100).state, "good");
+  const finding = examineMemory(limit, 1024 * mib, 4);
+  t.is(finding.state, "note");
+  t.regex(finding.value, /^128MiB the cgroup's limit/);
+  t.regex(finding.advice ?? "", /4 shards .* the cgroup allows 128MiB .*; lower limits\.arena/);
 });
 
 test("the report counts, and puts advice below", (t) => {

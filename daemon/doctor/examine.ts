@@ -10,6 +10,7 @@ import {
   openFilesLimit,
 } from "../supervisor/descriptors.js";
 import { examineUser, examineWriting, writesAnywhere } from "./examine-writing.js";
+import { findMemoryLimit, memoryWarning, type MemoryLimit } from "../supervisor/memory-limit.js";
 
 export interface Finding {
   name: string;
@@ -23,6 +24,8 @@ export interface Finding {
 const OLDEST_NODE = [20, 19] as const;
 const OLDEST_URING_KERNEL = [6, 1] as const;
 const DEFAULT_CONNECTIONS = 10_000;
+const MIB = 1024 ** 2;
+const DEFAULT_MEMORY = { arena: 16 * MIB, slots: 1024, youngHeap: 12 * MIB };
 
 /** `file`: a configuration; left out: the one in this folder, if there is one. */
 export async function examine(file?: string): Promise<Finding[]> {
@@ -33,7 +36,7 @@ export async function examine(file?: string): Promise<Finding[]> {
     examineUser(process.getuid?.()),
     ...examineCores(),
     examineOpenFiles(),
-    examineMemory(),
+    examineMemory(findMemoryLimit(), totalmem(), planShards("auto", findCores(), 0).cpus.length),
     ...examineEnvironment(process.env),
     examineHugePages(),
     examineBacklog(),
@@ -137,15 +140,22 @@ function examineOpenFiles(): Finding {
   };
 }
 
-function examineMemory(): Finding {
-  const constrained = process.constrainedMemory();
-  const total = constrained > 0 && constrained < totalmem() ? constrained : totalmem();
-  const source = total === constrained ? "the cgroup's limit" : "of the machine";
-  return {
+/** Of a configuration that leaves its limits out; `serve` looks at the one that it has. */
+export function examineMemory(
+  limit: MemoryLimit | undefined,
+  machineBytes: number,
+  shards: number,
+): Finding {
+  const limited = limit !== undefined && limit.bytes < machineBytes;
+  const bytes = Math.floor((limited ? limit.bytes : machineBytes) / MIB) * MIB;
+  const source = limited ? "the cgroup's limit" : "of the machine";
+  const finding = {
     name: "memory",
-    state: "good",
-    value: `${formatSize(Math.floor(total / 1024 ** 2) * 1024 ** 2)} ${source}; locked memory: ${lockedMemory()}`,
+    value: `${formatSize(bytes)} ${source}; locked memory: ${lockedMemory()}`,
   };
+  const tooLarge = memoryWarning(shards, DEFAULT_MEMORY, limited ? limit : undefined);
+  if (tooLarge === undefined) return { ...finding, state: "good" };
+  return { ...finding, state: "note", advice: `by default ${tooLarge.what}; ${tooLarge.remedy}` };
 }
 
 function lockedMemory(): string {

@@ -81,7 +81,7 @@ function findQuota(read: ReadText): number | undefined {
 }
 
 // A limit of any group above holds too. In a container the path of the file system may begin below the one named.
-function ancestors(path: string): string[] {
+export function ancestors(path: string): string[] {
   const found = [""];
   for (let at = posix.normalize(path); at !== "/" && at !== "."; at = posix.dirname(at))
     found.push(at);
@@ -109,7 +109,7 @@ function share(quota: number | undefined, period: number | undefined): number | 
   return quota > 0 && period > 0 ? quota / period : undefined;
 }
 
-function readText(path: string): string | undefined {
+export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch {

@@ -17,6 +17,7 @@ import {
   openFilesLimit,
 } from "./descriptors.js";
 import { inheritedSockets, openListeners } from "./listeners.js";
+import { findMemoryLimit, memoryWarning } from "./memory-limit.js";
 import { notifySystemd } from "./notify.js";
 import { shardOptions } from "./shard-options.js";
 import { waitForStop } from "./signals.js";
@@ -53,6 +54,8 @@ async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<
   const log = createLog(config.log);
   const { cpus, reason } = planShards(config.shards, findCores(), process.pid);
   const connections = connectionsWithin(config, cpus.length, log);
+  const tooLarge = memoryWarning(cpus.length, config.limits, findMemoryLimit());
+  if (tooLarge !== undefined) log.warn(`${tooLarge.what}; ${tooLarge.remedy}`);
   const listeners = await openListeners(
     addon,
     config.listen,

@@ -207,6 +207,8 @@ private:
     void close_body(Exchange& exchange);
     void body_broke_off(Connection& connection);
     void stop_reading(Connection& connection, Exchange& exchange);
+    void break_body_off(Connection& connection, Exchange& exchange);
+    void not_the_client(Exchange& exchange);
     bool body_room(const Exchange& exchange);
     void push_body(Exchange& exchange, EntryType type, std::uint32_t offset, std::uint32_t length);
     void push_body_end(Exchange& exchange, bool broken);
@@ -234,6 +236,7 @@ private:
     bool output_full(const Connection& connection) const;
     bool body_full(const Exchange& exchange) const;
     bool room_behind() const;
+    bool may_grow(const Connection& connection, std::uint32_t length) const;
 
     // --- reactor_request.hpp ---
     std::uint32_t begin_exchange(Connection& connection);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 
 #include "shard/reactor.hpp"
 
@@ -179,6 +180,16 @@ bool Reactor<K>::output_full(const Connection& connection) const {
 template <class K>
 bool Reactor<K>::body_full(const Exchange& exchange) const {
     return exchange.body_held > 0 && exchange.body_held >= std::min(BODY_HELD_MAX, share());
+}
+
+// Unfinished heads are held for as long as their clients like, and what they hold must not become the last: neither for
+// input nor for answers.
+template <class K>
+bool Reactor<K>::may_grow(const Connection& connection, std::uint32_t length) const {
+    const std::uint32_t needed = connection.head_length + length;
+    if (needed <= connection.head_block_bytes || input_reserve_ == reserve_) return true;
+    const std::uint32_t segments = std::bit_ceil(needed) / layout::SEGMENT_BYTES;
+    return segments_.free_count() > (reserve_ + input_reserve_) / 2 + segments;
 }
 
 // Whether one more request may begin behind another of its connection. Its answer waits in memory for those before it:

@@ -34,7 +34,7 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
         } else if (result != http::ChunkedResult::more) {
             const bool owed = !exchange.begun && exchange.linked && !exchange.complete;
             if (!owed) {
-                terminate(connection, true);
+                break_body_off(connection, exchange);
                 return false;
             }
             abandon(exchange, layout::AbortReason::body_refused);
@@ -44,7 +44,7 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
     }
     if (exchange.body_received + data > exchange.body_limit) {
         if (exchange.begun || !exchange.linked || exchange.complete) {
-            terminate(connection, true);
+            break_body_off(connection, exchange);
             return false;
         }
         abandon(exchange, layout::AbortReason::body_refused);
@@ -100,6 +100,13 @@ void Reactor<K>::body_broke_off(Connection& connection) {
     answer_status(body, 400, true);
 }
 
+// Its rest is malformed or too long, and the answer has begun. Who does not read it may still give that answer.
+template <class K>
+void Reactor<K>::break_body_off(Connection& connection, Exchange& exchange) {
+    if (exchange.body_discard) return stop_reading(connection, exchange);
+    terminate(connection, true);
+}
+
 // Too much of a body that nobody wants: what has been asked is answered, then the connection closes.
 template <class K>
 void Reactor<K>::stop_reading(Connection& connection, Exchange& exchange) {
@@ -135,6 +142,12 @@ void Reactor<K>::push_body_end(Exchange& exchange, bool broken) {
     if (exchange.stage == Stage::lane) push(exchange.lane, EntryType::body_end, exchange, broken);
 }
 
+// The body was held back by its handler: its client has all its time again.
+template <class K>
+void Reactor<K>::not_the_client(Exchange& exchange) {
+    exchange.body_deadline_ms = std::max(exchange.body_deadline_ms, clock_.now_ms + settings_.timeouts.body);
+}
+
 // Counted by segment, not by request: parts may come back after their request has been answered.
 template <class K>
 void Reactor<K>::take_consumed(LaneEnd& lane, const layout::Entry& entry) {
@@ -145,10 +158,12 @@ void Reactor<K>::take_consumed(LaneEnd& lane, const layout::Entry& entry) {
     segments_.drop_range(offset, length);
     Exchange& exchange = exchanges_[entry.head >> 8];
     if (exchange.generation != entry.generation || exchange.stage == Stage::free) return;
+    const bool open = exchange.body_open && exchange.connection != NONE;
+    const bool held_back = open && !client_is_slow(connections_[exchange.connection]);
     exchange.body_held -= std::min(segments_.spanned(offset, length), exchange.body_held);
-    if (exchange.body_open && exchange.connection != NONE) {
+    if (open) {
         Connection& connection = connections_[exchange.connection];
-        exchange.body_deadline_ms = std::max(exchange.body_deadline_ms, clock_.now_ms + settings_.timeouts.body);
+        if (held_back) not_the_client(exchange);
         mark(connection);
         read_input(connection);
     }

@@ -123,7 +123,7 @@ bool Reactor<K>::read_head(Connection& connection, SegmentRecord& piece, std::ui
         refuse(connection, std::uint16_t(result));
         return false;
     }
-    if (!save_partial_head(connection, bytes, length)) {
+    if (!may_grow(connection, length) || !save_partial_head(connection, bytes, length)) {
         refuse(connection, 503);
         return false;
     }
@@ -139,7 +139,7 @@ bool Reactor<K>::read_head_block(Connection& connection, SegmentRecord& piece) {
     const std::uint32_t room = settings_.limits.head_bytes + 1 - std::min(before, settings_.limits.head_bytes);
     const std::uint32_t length = std::min<std::uint32_t>(std::uint32_t(piece.end - piece.begin), room);
     const char* bytes = region_.at(segments_.region_offset(connection.input_first)) + piece.begin;
-    if (!save_partial_head(connection, bytes, length)) {
+    if (!may_grow(connection, length) || !save_partial_head(connection, bytes, length)) {
         refuse(connection, 503);
         return false;
     }

@@ -92,7 +92,8 @@ void Reactor<K>::begin_request(Connection& connection, std::uint32_t index, cons
         if (route->handler_timeout_ms != 0) exchange.deadline_ms = clock_.now_ms + route->handler_timeout_ms;
     }
 
-    if (head.framing == http::Framing::length && head.content_length > exchange.body_limit) {
+    const bool in_time = admit_rate(connection);
+    if (in_time && head.framing == http::Framing::length && head.content_length > exchange.body_limit) {
         return answer_status(exchange, 413, true);  // before any of it is read
     }
     begin_body(connection, index, head, base, hold, piece);
@@ -109,7 +110,7 @@ void Reactor<K>::begin_request(Connection& connection, std::uint32_t index, cons
 
     const bool handled = route != nullptr && route->kind == Route::Kind::handler;
     if (!handled && exchange.body_open) exchange.body_discard = true;
-    if (!admit_rate(connection)) return answer_status(exchange, 429);
+    if (!in_time) return answer_status(exchange, 429);
     if (route == nullptr) return answer_without_route(exchange, match, head, path);
     switch (route->kind) {
         case Route::Kind::handler: fill_slot(index, head, base, match); return enqueue(exchange, index);
@@ -369,9 +370,11 @@ void Reactor<K>::refuse_without_slot(Connection& connection) {
     connection.output_bytes += std::uint32_t(answer.size());
 }
 
-// The bytes at hand are no request: the answer waits its turn behind earlier ones, then the connection closes.
+// The bytes at hand are no request: the answer waits its turn behind earlier ones, then the connection closes. They
+// count toward the client's rate all the same.
 template <class K>
 void Reactor<K>::refuse(Connection& connection, std::uint16_t status) {
+    if (!admit_rate(connection)) status = 429;
     mark(connection);
     drop_head_block(connection);
     if (exchanges_.peek() == NONE) return refuse_without_slot(connection);

@@ -125,11 +125,7 @@ template <class K>
 void Reactor<K>::room_came_back() {
     for (const std::uint32_t last = roomless_.last; roomless_.first != NONE;) {
         Connection& connection = next_of(roomless_);
-        if (connection.body != NONE) {
-            // It was not the client who was slow.
-            Exchange& body = exchanges_[connection.body];
-            body.body_deadline_ms = std::max(body.body_deadline_ms, clock_.now_ms + settings_.timeouts.body);
-        }
+        if (connection.body != NONE) not_the_client(exchanges_[connection.body]);
         read_input(connection);
         if (index_of(connection) == last) return;
     }

@@ -31,7 +31,8 @@ public:
         if (std::string failed = kernel_.open(options); !failed.empty()) return failed;
         reactor_.start();
         if (!stand_in_.start(
-                settings.cpu, [](void* self) { static_cast<ShardOn*>(self)->turned(NONE); }, this)) {
+                settings.cpu, [](void* self, bool live_too) { static_cast<ShardOn*>(self)->stood_in(live_too); },
+                this)) {
             return "cannot start the stand-in thread";
         }
         return {};
@@ -290,6 +291,12 @@ private:
             if (lane.state() != LaneState::live && lane.state() != LaneState::draining) continue;
             if (lane.unread() != 0 || lane.relieved()) wakes_[i].wake(wakes_[i].context);
         }
+    }
+
+    // With the baton, after a turn of the stand-in.
+    void stood_in(bool live_too) {
+        if (live_too) wake_worker();
+        turned(NONE);
     }
 
     // With the baton: the live worker's event loop comes round.

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <ctime>
+#include <utility>
 
 #include "base/hand_over_point.hpp"
 #include "shard/baton.hpp"
@@ -79,8 +80,9 @@ public:
     StandIn(Reactor<K>& reactor, Baton& baton, Presence& presence)
         : reactor_(reactor), baton_(baton), presence_(presence) {}
 
-    // Called with the baton after each of its turns: workers sleep whose rings it may have filled.
-    using WakeWorkers = void (*)(void* context);
+    // Called with the baton after each of its turns: workers sleep whose rings it may have filled. `live_too`: the live one
+    // comes round whatever is there.
+    using WakeWorkers = void (*)(void* context, bool live_too);
 
     bool start(int cpu, WakeWorkers wake, void* context) {
         wake_workers_ = wake;
@@ -171,6 +173,9 @@ private:
 
     // Runs turns until the worker is back from the absence that `since` names.
     void drive(Presence::Reading since) {
+        // What would have woken a sleeping worker is gone with the first turn. It has to come round all the same: to sleep
+        // until the deadline as it is now, and to end this.
+        bool live_too = since.place() == Place::asleep;
         while (!stopping_.load(std::memory_order_relaxed) && presence_.read() == since) {
             if (!baton_.try_take()) {
                 // The main thread has a command under way, or the worker has just come back.
@@ -186,7 +191,7 @@ private:
             PINION_HAND_OVER(stand_in_takes_over);
             const bool more = reactor_.turn(io::Driver::stand_in);
             PINION_HAND_OVER(stand_in_turned);
-            wake_workers_(context_);
+            wake_workers_(context_, std::exchange(live_too, false));
             // The live worker's lane broke in this turn.
             if (reactor_.live_lane() == NONE && since.place() != Place::nowhere) {
                 presence_.move(Place::nowhere);

@@ -264,6 +264,82 @@ REACTOR_TEST(AddressRate, "admission: requests beyond a client's rate get 429, o
     rig.check_all_returned();
 }
 
+// What is refused for its own sake, each with its status.
+const std::pair<std::string, unsigned> REFUSED[] = {
+    {"GET /fixed HTTP/1.1\r\n\r\n", 400},
+    {get("/fixed", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"), 400},
+    {"POST /h/body HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n", 413},
+    {"GET /" + std::string(9000, 't') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
+    {get("/fixed", "Expect: nothing\r\n"), 417},
+    {get("/fixed", "X: " + std::string(17000, 'x') + "\r\n"), 431},
+    {"NONE / HTTP/1.1\r\nHost: a\r\n\r\n", 501},
+    {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505},
+};
+
+REACTOR_TEST(AddressRateRefused, "admission: beyond a client's rate what is no request gets 429, and the end") {
+    for (const auto& [bytes, status] : REFUSED) {
+        for (const unsigned rate : {2u, 1u}) {
+            shard::Settings settings = small_settings();
+            settings.limits.address_rate = rate;
+            ReactorRig<K> rig(std::move(settings));
+            REQUIRE_EQ(rig.failure, "");
+            auto peer = rig.connect();
+            // In one write, so that one turn reads the beginning of both.
+            const auto& answers = rig.talk(*peer, get("/fixed") + bytes, 2);
+            REQUIRE_EQ(answers.size(), 2u);
+            CHECK_EQ(answers[0].status, 200u);
+            if (rate == 2) CHECK_EQ(answers[1].status, status);
+            if (rate == 1 && bytes.size() < 4000) CHECK_EQ(answers[1].status, 429u);
+            CHECK(rig.until([&] { return peer->ended; }));
+            rig.check_all_returned();
+        }
+    }
+}
+
+REACTOR_TEST(AddressRateCounts, "admission: what is refused counts toward its client's rate") {
+    for (const auto& [bytes, status] : REFUSED) {
+        // A test that is stopped for a second between the two looks again.
+        bool counted = false;
+        for (int tries = 0; tries < 5 && !counted; ++tries) {
+            shard::Settings settings = small_settings();
+            settings.limits.address_rate = 1;
+            ReactorRig<K> rig(std::move(settings));
+            REQUIRE_EQ(rig.failure, "");
+            auto bad = rig.connect();
+            auto good = rig.connect();
+            const auto& refusal = rig.talk(*bad, bytes);
+            REQUIRE_EQ(refusal.size(), 1u);
+            CHECK_EQ(refusal[0].status, status);
+            const auto& answers = rig.talk(*good, get("/fixed"));
+            REQUIRE_EQ(answers.size(), 1u);
+            counted = answers[0].status == 429;
+            rig.check_all_returned();
+        }
+        CHECK(counted);
+    }
+}
+
+REACTOR_TEST(AddressRateLate, "admission: a head that comes too late counts toward its client's rate") {
+    bool counted = false;
+    for (int tries = 0; tries < 5 && !counted; ++tries) {
+        shard::Settings settings = small_settings();
+        settings.limits.address_rate = 1;
+        settings.timeouts.head = 50;
+        ReactorRig<K> rig(std::move(settings));
+        REQUIRE_EQ(rig.failure, "");
+        auto late = rig.connect();
+        const auto& refusal = rig.talk(*late, "GET /fixed HTTP/1.1\r\nHo");
+        REQUIRE_EQ(refusal.size(), 1u);
+        CHECK_EQ(refusal[0].status, 408u);
+        auto other = rig.connect();
+        const auto& answers = rig.talk(*other, get("/fixed"));
+        REQUIRE_EQ(answers.size(), 1u);
+        counted = answers[0].status == 429;
+        rig.check_all_returned();
+    }
+    CHECK(counted);
+}
+
 REACTOR_TEST(SlowReaders, "admission: clients that read nothing leave memory for those that do") {
     shard::Settings settings = small_settings();
     settings.limits.connections = 256;

@@ -1,5 +1,6 @@
 // The shard as the worker's hooks use it.
 #include <poll.h>
+#include <atomic>
 #include <chrono>
 
 #include "test/shard/on_both_kernels.hpp"
@@ -54,6 +55,54 @@ TEST("shard: a worker does not sleep while requests wait for the next turn") {
     shard->detach(lane);
     shard->release_lane(lane);
     shard->stop();
+}
+
+TEST("shard: a worker whose work the stand-in has done while it slept comes round, and the stand-in rests") {
+    for (const shard::Io io : {shard::Io::epoll, shard::Io::uring}) {
+        shard::Settings settings = small_settings();
+        sockaddr_in address{};
+        settings.listeners.push_back({listen_on_loopback(address), false});
+        const std::unique_ptr<shard::Shard> shard = shard::make_single_shard(io, std::move(settings));
+        const std::string failed = shard->start();
+        if (!failed.empty() && io == shard::Io::uring) continue;  // not to be had here
+        REQUIRE_EQ(failed, "");
+        const auto lane = std::uint32_t(shard->reserve_lane());
+        ScriptedLane worker;
+        worker.attach(shard->region_base(), shard->lane_offset(lane));
+        std::atomic<unsigned> woken{0};
+        shard->attach(
+            lane, [](void* count) { ++*static_cast<std::atomic<unsigned>*>(count); }, &woken);
+        shard->go_live(lane);
+        const auto until = [](auto&& condition) {
+            const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+            while (!condition()) {
+                if (std::chrono::steady_clock::now() > patience) return false;
+                poll(nullptr, 0, 1);
+            }
+            return true;
+        };
+        CHECK(until([&] { return shard->worker_turn(lane) == shard::Next::sleep; }));
+
+        // Its thread does not get to look at what has come.
+        woken = 0;
+        Peer peer(address);
+        peer.write(get("/fixed"));
+        CHECK(until([&] {
+            peer.pump();
+            return peer.in.answers.size() == 1;
+        }));
+        CHECK(shard->status().takeovers > 0);
+        CHECK(until([&] { return woken > 0; }));
+        CHECK(until([&] { return shard->worker_turn(lane) == shard::Next::sleep; }));
+        CHECK(until([&] {
+            const std::uint64_t turns = shard->status().stand_in_turns;
+            poll(nullptr, 0, 100);
+            return shard->status().stand_in_turns == turns;
+        }));
+        shard->detach(lane);
+        shard->release_lane(lane);
+        shard->stop();
+    }
 }
 
 }  // namespace

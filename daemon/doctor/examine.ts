@@ -9,8 +9,8 @@ import {
   mostConnections,
   openFilesLimit,
 } from "../supervisor/descriptors.js";
-import { examineUser, examineWriting, writesAnywhere } from "./examine-writing.js";
 import { findMemoryLimit, memoryWarning, type MemoryLimit } from "../supervisor/memory-limit.js";
+import { examineUser, examineWriting, writesAnywhere } from "./examine-writing.js";
 
 export interface Finding {
   name: string;

@@ -1,9 +1,9 @@
 // As setuid(2) of a C library does it: each thread is sent a signal, whose handler makes the system calls.
 //
-// The signal is the C library's own, 33 (nptl(7)). Every other one may be blocked, and Node's thread that waits for SIGUSR1
-// blocks all that it can; pthread_sigmask(3) leaves this one out. sigaction(3) leaves it out, too, so the kernel is told
-// directly. What the kernel wants to know beside the handler (a restorer, on some architectures) is taken from an action
-// that the C library has set for another signal. Whatever was there before is put back.
+// The signal is the C library's own, 33 (nptl(7)). Every other one may be blocked, and Node's thread that waits for
+// SIGUSR1 blocks all that it can; pthread_sigmask(3) leaves this one out. sigaction(3) leaves it out, too, so the
+// kernel is told directly. What the kernel wants to know beside the handler (a restorer, on some architectures) is
+// taken from an action that the C library has set for another signal. Whatever was there before is put back.
 #include "base/every_thread.hpp"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 // Landlock as the kernel has it (include/uapi/linux/landlock.h, landlock(7)): the headers that we build against may be
-// older. Names are our own, values the kernel's ABI; the version of Landlock's ABI, and the kernel, that introduced each
-// stands beside it. The numbers of the system calls are the same on every architecture.
+// older. Names are our own, values the kernel's ABI; the version of Landlock's ABI, and the kernel, that introduced
+// each stands beside it. The numbers of the system calls are the same on every architecture.
 #pragma once
 
 #include <sys/syscall.h>
@@ -32,8 +32,8 @@ inline constexpr std::uint64_t REFER = 1u << 13;     // 2: 5.19; before, nothing
 inline constexpr std::uint64_t TRUNCATE = 1u << 14;  // 3: 6.2; before, not restricted
 inline constexpr std::uint64_t DEVICE_INPUT_OUTPUT = 1u << 15;  // 5: 6.10; ioctl(2) on devices; before, not restricted
 
-// The first field of struct landlock_ruleset_attr: a kernel takes a shorter one, and the rest as 0. Network (4) and scopes
-// (6) are in the rest.
+// The first field of struct landlock_ruleset_attr: a kernel takes a shorter one, and the rest as 0. Network (4) and
+// scopes (6) are in the rest.
 struct Ruleset {
     std::uint64_t handled;
 };

@@ -21,7 +21,8 @@ struct WriteRestriction {
     std::string failed;    // one line
 };
 
-// For good: nothing takes it back. With it goes that no program gains privileges by being executed (PR_SET_NO_NEW_PRIVS).
+// For good: nothing takes it back. With it goes that no program gains privileges by being executed
+// (PR_SET_NO_NEW_PRIVS).
 WriteRestriction restrict_writing(const WriteRules& rules);
 
 // Tries it out on a thread of its own, which ends.

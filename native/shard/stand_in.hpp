@@ -80,8 +80,8 @@ public:
     StandIn(Reactor<K>& reactor, Baton& baton, Presence& presence)
         : reactor_(reactor), baton_(baton), presence_(presence) {}
 
-    // Called with the baton after each of its turns: workers sleep whose rings it may have filled. `live_too`: the live one
-    // comes round whatever is there.
+    // Called with the baton after each of its turns: workers sleep whose rings it may have filled. `live_too`: the
+    // live one comes round whatever is there.
     using WakeWorkers = void (*)(void* context, bool live_too);
 
     bool start(int cpu, WakeWorkers wake, void* context) {
@@ -173,8 +173,8 @@ private:
 
     // Runs turns until the worker is back from the absence that `since` names.
     void drive(Presence::Reading since) {
-        // What would have woken a sleeping worker is gone with the first turn. It has to come round all the same: to sleep
-        // until the deadline as it is now, and to end this.
+        // What would have woken a sleeping worker is gone with the first turn. It has to come round all the same: to
+        // sleep until the deadline as it is now, and to end this.
         bool live_too = since.place() == Place::asleep;
         while (!stopping_.load(std::memory_order_relaxed) && presence_.read() == since) {
             if (!baton_.try_take()) {

@@ -19,7 +19,8 @@ using namespace pinion::base;
 
 namespace {
 
-// What a process is restricted to is for good: each case is a child of its own. 0: as expected; else the line that was not.
+// What a process is restricted to is for good: each case is a child of its own. 0: as expected; else the line that was
+// not.
 template <class Body>
 int in_child(const Body& body) {
     const pid_t child = fork();

@@ -23,8 +23,8 @@ struct Status {
     std::uint32_t lanes[4];
     std::uint32_t broken_lanes;
     const char* why_broken[4];  // of these
-    bool away;            // the live worker is neither in a turn nor asleep
-    std::uint64_t epoch;  // changes whenever it moves
+    bool away;                  // the live worker is neither in a turn nor asleep
+    std::uint64_t epoch;        // changes whenever it moves
     bool draining, drained;
 };
 

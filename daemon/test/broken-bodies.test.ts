@@ -1,10 +1,8 @@
 // Bodies that fail after they have begun: the client sees that its answer is not whole.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import test from "ava";
 import { startDaemon } from "./support/daemon.js";
 import { settlesTo, shardStatus } from "./support/status.js";
-import { fetchRaw, Wire } from "./support/wire.js";
+import { brokenOff, fetchRaw, Wire } from "./support/wire.js";
 
 const get = (target: string, version = "1.1"): string =>
   `GET ${target} HTTP/${version}\r\nHost: test\r\n\r\n`;
@@ -31,25 +29,6 @@ routes:
   - { path: "/break/{kind}", handler: ./break.ts }
   - { path: /hello, handler: ./hello.ts }
 `;
-
-/**
- * Whether the connection ended with a reset. Asked of bash and cat: libuv takes what comes together with a reset for the
- * end of the stream.
- */
-async function brokenOff(port: number, request: string): Promise<boolean> {
-  const script = `exec 3<>/dev/tcp/127.0.0.1/${port} && printf '%s' "$REQUEST" >&3 && exec cat <&3 >/dev/null`;
-  const child = spawn("bash", ["-c", script], {
-    env: { ...process.env, LC_ALL: "C", REQUEST: request },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  let said = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  const [code] = (await once(child, "close")) as [number];
-  if (code !== 0 && !said.includes("reset by peer")) throw new Error(`${code}: ${said}`);
-  return code !== 0;
-}
 
 for (const kind of [
   "generator",

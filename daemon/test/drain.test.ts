@@ -5,7 +5,8 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import test from "ava";
 import { startDaemon } from "./support/daemon.js";
-import { Wire } from "./support/wire.js";
+import { shardStatus } from "./support/status.js";
+import { brokenOff, Wire } from "./support/wire.js";
 
 const get = (target: string, more = ""): string =>
   `GET ${target} HTTP/1.1\r\nHost: test\r\n${more}\r\n`;
@@ -25,6 +26,9 @@ const FILES = {
       while (!existsSync("go")) await new Promise((done) => setTimeout(done, 10));
       return "through the gate";
     };`,
+  "endless.ts": `export default async function* () {
+      for (;;) { yield "e".repeat(5000); await new Promise((done) => setTimeout(done, 10)); }
+    }`,
   "never.ts": `import { writeFileSync } from "node:fs";
     export default async () => { writeFileSync("begun", ""); await new Promise(() => {}); };`,
   "spin.ts": `import { writeFileSync } from "node:fs";
@@ -38,6 +42,7 @@ routes:
   - { path: /gate, handler: ./gate.ts }
   - { path: /never, handler: ./never.ts }
   - { path: /spin, handler: ./spin.ts }
+  - { path: /endless, handler: ./endless.ts }
   - path: /native
     respond: { status: 200, type: text/plain, body: "native" }
 `;
@@ -215,6 +220,37 @@ for (const [what, path] of [
     t.true(stopped - begun < 5 * DRAIN_MS, daemon.output());
   });
 }
+
+test.serial(
+  "the drain's deadline holds although a stream never ends, and no client takes it for whole",
+  async (t) => {
+    const daemon = await startDaemon(t, {
+      config: `${ROUTES}\ntimeouts: { drain: 2s, handler: 10m, write: 10m }\n`,
+      files: FILES,
+    });
+    const chunked = await Wire.connect(daemon.port);
+    chunked.send(get("/endless"));
+    // Where the close delimits, a close alone would be a clean end.
+    const delimited = brokenOff(daemon.port, "GET /endless HTTP/1.0\r\nHost: test\r\n\r\n");
+    const comes = async (): Promise<void> => {
+      for (const from = chunked.unread.length; chunked.unread.length < from + 20_000;) {
+        if (chunked.hasEnded) throw new Error("the stream has ended");
+        await sleep(5);
+      }
+    };
+    await comes();
+    while ((await shardStatus(daemon)).started < 2) await sleep(5);
+    daemon.signal("SIGTERM");
+    await daemon.said(/SIGTERM: draining/);
+    await comes();
+    const text = await chunked.closed();
+    t.false(text.endsWith("\r\n0\r\n\r\n"), "a clean end of the chunks");
+    t.true(await delimited, "ended without a reset");
+    t.is(await daemon.exited, 0, daemon.output());
+    t.regex(daemon.output(), /timeouts\.drain is over.*"connections":2/);
+    chunked.close();
+  },
+);
 
 test.serial(
   "connections that wait to be accepted at SIGTERM are served or refused, never left hanging",

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import test, { type ExecutionContext } from "ava";
 import { startDaemon, type Daemon } from "./support/daemon.js";
+import { settlesTo, shardStatus } from "./support/status.js";
 import { fetchRaw, Wire } from "./support/wire.js";
 
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
@@ -30,6 +31,10 @@ const FILES = {
       }
       return { bytes };
     };`,
+  "endless.ts": `const chunk = "e".repeat(20_000);
+    let ended = 0;
+    const parts = async function* () { try { for (;;) yield chunk; } finally { ended++; } };
+    export default (request) => (request.query.has("count") ? { ended } : parts());`,
   "abort.ts": `let aborted = 0;
     export default async (request) => {
       if (request.query.has("count")) return { aborted };
@@ -43,6 +48,7 @@ routes:
   - { path: "/download/{mib:int}", handler: ./download.ts }
   - { path: /upload, methods: [POST], handler: ./upload.ts, body: 8GiB }
   - { path: /abort, handler: ./abort.ts }
+  - { path: /endless, handler: ./endless.ts }
   - path: /native
     respond: { status: 200, type: text/plain, body: "${"n".repeat(1000)}" }
 timeouts: { head: 1s, body: 2s, write: 2s, keepAlive: 3s, handler: 20s }
@@ -178,6 +184,48 @@ test.serial(
       }
       t.true(wire.socket.destroyed || wire.error !== undefined);
     });
+  },
+);
+
+test.serial(
+  "a stream that never ends, for readers that never read, ends at the write deadline",
+  async (t) => {
+    const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
+    const before = await shardStatus(daemon);
+    const count = async (): Promise<number> => {
+      const { body } = await fetchRaw(daemon.port, get("/endless?count"));
+      return (JSON.parse(body) as { ended: number }).ended;
+    };
+    const memory = await anonymousMib(daemon.pid);
+    const deaf = await Promise.all(
+      [get("/endless"), get("/endless").replace("1.1", "1.0")].map(async (request) => {
+        const wire = await Wire.connect(daemon.port);
+        wire.socket.pause();
+        wire.send(request);
+        return wire;
+      }),
+    );
+    // One that reads all the while is none of these.
+    const reader = await Wire.connect(daemon.port);
+    let received = 0;
+    reader.socket.removeAllListeners("data");
+    reader.socket.on("data", (chunk: Buffer) => (received += chunk.length));
+    reader.send(get("/endless"));
+    for (let i = 0; i < 1000 && (await count()) < deaf.length; i++) await sleep(50);
+    t.is(await count(), deaf.length);
+    for (const from = received; received < from + MIB && !reader.hasEnded;) await sleep(5);
+    t.false(reader.hasEnded);
+    t.true((await anonymousMib(daemon.pid)) < memory + PACE_MIB);
+    // What had been sent may still be read; the answer is not whole.
+    for (const wire of deaf) {
+      wire.socket.resume();
+      const text = await wire.closed();
+      t.true(text.startsWith("HTTP/1.1 200 "));
+      t.false(text.endsWith("\r\n0\r\n\r\n"), "a clean end of the chunks");
+      wire.close();
+    }
+    reader.close();
+    await settlesTo(t, daemon, before);
   },
 );
 

@@ -84,6 +84,7 @@ public:
     // Its thread has ended: everything that it held comes back.
     void release_lane(std::uint32_t lane);
     void drain();
+    void reset_unfinished();
     bool drained() const { return draining_ && connections_.used() == 0; }
     int remote_address(std::uint32_t slot, std::uint32_t generation, sockaddr_storage* address);
 

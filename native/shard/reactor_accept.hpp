@@ -121,6 +121,17 @@ void Reactor<K>::drain() {
     }
 }
 
+// The shard ends, and its sockets with the process: what is not a whole answer must not look like one.
+template <class K>
+void Reactor<K>::reset_unfinished() {
+    for (std::uint32_t i = 0; i < connections_.reached(); ++i) {
+        const Connection& connection = connections_[i];
+        if (connection.state == ConnectionState::free || connection.close_armed) continue;
+        const bool owed = connection.first != NONE && exchanges_[connection.first].begun;
+        if (owed || connection.reset || connection.output_first != NONE) kernel_.reset_on_close(connection.socket);
+    }
+}
+
 template <class K>
 int Reactor<K>::remote_address(std::uint32_t slot, std::uint32_t generation, sockaddr_storage* address) {
     if (slot >= exchanges_.capacity()) return -EINVAL;

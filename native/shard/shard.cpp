@@ -41,6 +41,7 @@ public:
     void stop() override {
         stand_in_.stop();
         BatonHold hold(baton_);
+        reactor_.reset_unfinished();
         kernel_.close_all();
         for (const Listener& listener : reactor_.settings().listeners) {
             if (listener.fd >= 0) ::close(listener.fd);

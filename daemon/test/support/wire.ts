@@ -1,4 +1,6 @@
 // A raw HTTP/1 client: sends bytes as they are, reads answers one by one.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
 export interface WireAnswer {
@@ -212,4 +214,23 @@ export async function fetchRaw(
   } finally {
     wire.close();
   }
+}
+
+/**
+ * Whether the connection ended with a reset. Asked of bash and cat: libuv takes what comes together with a reset for the
+ * end of the stream.
+ */
+export async function brokenOff(port: number, request: string): Promise<boolean> {
+  const script = `exec 3<>/dev/tcp/127.0.0.1/${port} && printf '%s' "$REQUEST" >&3 && exec cat <&3 >/dev/null`;
+  const child = spawn("bash", ["-c", script], {
+    env: { ...process.env, LC_ALL: "C", REQUEST: request },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const [code] = (await once(child, "close")) as [number];
+  if (code !== 0 && !said.includes("reset by peer")) throw new Error(`${code}: ${said}`);
+  return code !== 0;
 }

@@ -105,5 +105,49 @@ TEST("shard: a worker whose work the stand-in has done while it slept comes roun
     }
 }
 
+// By the worker's own turn, and by the stand-in's while the worker is away.
+TEST("shard: a lane that breaks is told of once, and again after it has been reserved anew") {
+    for (const shard::Io io : {shard::Io::epoll, shard::Io::uring}) {
+        if (io == shard::Io::uring && !io::probe().uring) continue;
+        for (const bool away : {false, true}) {
+            shard::Settings settings = small_settings();
+            sockaddr_in address{};
+            settings.listeners.push_back({listen_on_loopback(address), false});
+            const std::unique_ptr<shard::Shard> shard = shard::make_single_shard(io, std::move(settings));
+            std::atomic<unsigned> told{0};
+            shard->on_broken_lane([](void* count) { ++*static_cast<std::atomic<unsigned>*>(count); }, &told);
+            REQUIRE_EQ(shard->start(), "");
+            for (unsigned round = 1; round <= 3; ++round) {
+                const auto lane = std::uint32_t(shard->reserve_lane());
+                CHECK_EQ(lane, 0u);
+                ScriptedLane worker;
+                worker.attach(shard->region_base(), shard->lane_offset(lane));
+                shard->attach(
+                    lane, [](void*) {}, nullptr);
+                shard->go_live(lane);
+                CHECK_EQ(told, round - 1);
+                shard::store_release(worker.lane().response_tail, 1000u);
+                const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+                while (told < round && std::chrono::steady_clock::now() < patience) {
+                    if (away) {
+                        poll(nullptr, 0, 1);
+                    } else {
+                        shard->worker_turn(lane);
+                    }
+                }
+                CHECK_EQ(told, round);
+                const shard::Status status = shard->status();
+                CHECK_EQ(status.broken_lanes, 1u << lane);
+                CHECK(status.why_broken[lane] != nullptr);
+                poll(nullptr, 0, 5);  // some more turns
+                CHECK_EQ(told, round);
+                shard->detach(lane);
+                shard->release_lane(lane);
+            }
+            shard->stop();
+        }
+    }
+}
+
 }  // namespace
 }  // namespace pinion::test

@@ -40,25 +40,43 @@ ProxyResult parse_version_2(const char* bytes, std::size_t length, ProxyHeader& 
     header.length = 16u + addresses;
     if (header.length > PROXY_HEADER_MAX) return ProxyResult::bad;
     if (length < header.length) return ProxyResult::partial;
-    if ((version_command & 15) == 0) return ProxyResult::complete;  // LOCAL: a health check of the balancer's own
-    if (family == 0x11) {
-        if (addresses < 12) return ProxyResult::bad;
-        set_v4(header.address, bytes + 16, big_endian(bytes + 24));
-        header.has_address = true;
-    } else if (family == 0x21) {
-        if (addresses < 36) return ProxyResult::bad;
-        set_v6(header.address, bytes + 16, big_endian(bytes + 48));
-        header.has_address = true;
+    // LOCAL, a health check of the balancer's own: whatever the rest says is ignored.
+    if ((version_command & 15) == 0) return ProxyResult::complete;
+    const bool stream = (family & 15) == 1;
+    switch (family) {
+        case 0x00: return ProxyResult::complete;  // it does not know either
+        case 0x11:
+        case 0x12:
+            if (addresses < 12) return ProxyResult::bad;
+            if (stream) set_v4(header.address, bytes + 16, big_endian(bytes + 24));
+            break;
+        case 0x21:
+        case 0x22:
+            if (addresses < 36) return ProxyResult::bad;
+            if (stream) set_v6(header.address, bytes + 16, big_endian(bytes + 48));
+            break;
+        case 0x31:
+        case 0x32: return addresses < 216 ? ProxyResult::bad : ProxyResult::complete;  // Unix sockets have no address
+        default: return ProxyResult::bad;  // "receivers must drop connections presenting unexpected values here"
     }
+    header.has_address = stream;
     return ProxyResult::complete;
 }
 
-// The next word of a version 1 line, which ends at a single space or at the end.
+// The next word of a version 1 line: up to a single space, or to the end of the line if it is the last one.
 std::string_view next_word(std::string_view& rest) {
     const std::size_t space = rest.find(' ');
     const std::string_view word = rest.substr(0, space);
     rest = space == std::string_view::npos ? std::string_view{} : rest.substr(space + 1);
     return word;
+}
+
+// inet_pton reads up to a NUL: a word that has one would be taken for what stands before it.
+bool parse_address(std::string_view word, int family, unsigned char (&address)[16]) {
+    char text[INET6_ADDRSTRLEN] = "";
+    if (word.empty() || word.size() >= sizeof text || word.find('\0') != std::string_view::npos) return false;
+    std::memcpy(text, word.data(), word.size());
+    return inet_pton(family, text, address) == 1;
 }
 
 bool parse_port(std::string_view word, std::uint16_t& port) {
@@ -77,18 +95,15 @@ ProxyResult parse_version_1(const char* bytes, std::size_t length, ProxyHeader& 
     const std::string_view family = next_word(rest);
     if (family == "UNKNOWN") return ProxyResult::complete;
     if (family != "TCP4" && family != "TCP6") return ProxyResult::bad;
-    char source[INET6_ADDRSTRLEN] = "";
-    const std::string_view source_word = next_word(rest);
-    const std::string_view destination_word = next_word(rest);
+    const int kind = family == "TCP4" ? AF_INET : AF_INET6;
+    unsigned char address[16];
+    unsigned char destination[16];
     std::uint16_t port = 0;
     std::uint16_t destination_port = 0;
-    if (source_word.size() >= sizeof source || destination_word.empty()) return ProxyResult::bad;
-    std::memcpy(source, source_word.data(), source_word.size());
-    if (!parse_port(next_word(rest), port) || !parse_port(next_word(rest), destination_port) || !rest.empty()) {
+    if (!parse_address(next_word(rest), kind, address) || !parse_address(next_word(rest), kind, destination) ||
+        !parse_port(next_word(rest), port) || !parse_port(rest, destination_port)) {
         return ProxyResult::bad;
     }
-    unsigned char address[16];
-    if (inet_pton(family == "TCP4" ? AF_INET : AF_INET6, source, address) != 1) return ProxyResult::bad;
     if (family == "TCP4") {
         set_v4(header.address, address, port);
     } else {

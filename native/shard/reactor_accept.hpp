@@ -3,11 +3,32 @@
 
 #include <unistd.h>
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "shard/reactor.hpp"
 
 namespace pinion::shard {
+
+// What happened to one connection before it was taken, which is out of the queue then (accept(2)), or to the thread
+// that waited: nothing that the next accept would meet again.
+constexpr bool accept_may_go_on(int error) {
+    switch (error) {
+        case ECONNABORTED:
+        case EPROTO:
+        case ENOPROTOOPT:
+        case ENETDOWN:
+        case ENETUNREACH:
+        case ENONET:
+        case EHOSTDOWN:
+        case EHOSTUNREACH:
+        case EINTR:
+        case EAGAIN:
+        case ECANCELED:
+        case EFAULT: return true;
+        default: return false;
+    }
+}
 
 template <class K>
 void Reactor<K>::arm_accept(std::uint32_t listener) {
@@ -30,9 +51,8 @@ void Reactor<K>::accepted(const io::Completion& completion) {
         const bool taken = begin_connection(completion.result, listener);
         const bool near = connections_.used() + ACCEPT_MARGIN >= settings_.limits.connections;
         if (taken && near && completion.more) kernel_.cancel(completion.token);
-    } else if (completion.result == -EMFILE || completion.result == -ENFILE || completion.result == -ENOMEM ||
-               completion.result == -ENOBUFS) {
-        accept_retry_ms_ = clock_.now_ms + ACCEPT_RETRY_MS;  // no spin on a full descriptor table
+    } else if (!accept_may_go_on(-completion.result)) {
+        accept_retry_ms_ = clock_.now_ms + ACCEPT_RETRY_MS;  // no spin: a full descriptor table stays full for a while
     }
     if (!completion.more && draining_) close_listener(listener);
     arm_accept(listener);

@@ -77,7 +77,8 @@ public:
 
     // --- commands, with the baton ---
     std::int32_t reserve_lane();
-    void go_live(std::uint32_t lane);
+    // `by_handler`: the methods that the worker's handlers answer, by Slot.handler; empty: it does not say.
+    void go_live(std::uint32_t lane, const std::vector<http::MethodSet>& by_handler = {});
     // Its thread may still be writing: started requests get 502, queued ones wait for the next lane.
     void quarantine_lane(std::uint32_t lane);
     // Its thread has ended: everything that it held comes back.
@@ -282,6 +283,7 @@ private:
     // --- reactor_lane_life.hpp ---
     void requeue(LaneEnd& lane);
 
+    void narrow_routes(const std::vector<http::MethodSet>& by_handler);
     // --- reactor_output.hpp ---
     void add_part(Exchange& exchange, const char* data, std::uint32_t length, Hold hold,
                   std::uint32_t stream_bytes = 0);

@@ -90,10 +90,10 @@ public:
         PINION_HAND_OVER(attaching);
     }
 
-    void go_live(std::uint32_t lane) override {
+    void go_live(std::uint32_t lane, const std::vector<http::MethodSet>& by_handler) override {
         {
             BatonHold hold(baton_);
-            reactor_.go_live(lane);
+            reactor_.go_live(lane, by_handler);
             live_hint_.store(lane, std::memory_order_relaxed);
             PINION_HAND_OVER(going_live);
             presence_.move(Place::away);

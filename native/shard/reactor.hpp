@@ -235,6 +235,7 @@ private:
     std::uint32_t begin_exchange(Connection& connection);
     Exchange& unlink_first(Connection& connection);
     void begin_request(Connection& connection, std::uint32_t index, const http::Head& head, char* base, Hold hold,
+    void end_with(Exchange& exchange);
                        SegmentRecord& piece);
     void begin_body(Connection& connection, std::uint32_t index, const http::Head& head, char* base, Hold hold,
                     SegmentRecord& piece);

@@ -94,6 +94,7 @@ public:
     const Counters& counters() const { return counters_; }
     K& kernel() { return kernel_; }
     Segments& segments() { return segments_; }
+    std::uint32_t lent_max() const { return lent_max_; }  // segments lent to the kernel at a time
     std::uint32_t connection_count() const { return connections_.used(); }
     std::uint32_t slots_used() const { return exchanges_.used(); }
     std::uint32_t parts_used() const { return parts_.used(); }
@@ -234,8 +235,8 @@ private:
     // --- reactor_request.hpp ---
     std::uint32_t begin_exchange(Connection& connection);
     Exchange& unlink_first(Connection& connection);
-    void begin_request(Connection& connection, std::uint32_t index, const http::Head& head, char* base, Hold hold,
     void end_with(Exchange& exchange);
+    void begin_request(Connection& connection, std::uint32_t index, const http::Head& head, char* base, Hold hold,
                        SegmentRecord& piece);
     void begin_body(Connection& connection, std::uint32_t index, const http::Head& head, char* base, Hold hold,
                     SegmentRecord& piece);
@@ -282,9 +283,9 @@ private:
     void add_kept(Exchange& exchange, const KeptBody& kept);
 
     // --- reactor_lane_life.hpp ---
+    void narrow_routes(const std::vector<http::MethodSet>& by_handler);
     void requeue(LaneEnd& lane);
 
-    void narrow_routes(const std::vector<http::MethodSet>& by_handler);
     // --- reactor_output.hpp ---
     void add_part(Exchange& exchange, const char* data, std::uint32_t length, Hold hold,
                   std::uint32_t stream_bytes = 0);
@@ -303,7 +304,6 @@ private:
     static constexpr std::uint32_t LENT_START = 64;
     static constexpr std::uint32_t LENT_MAX = 1024;
     static constexpr std::uint32_t LARGE_BODY_BYTES = 64 * 1024;
-    static constexpr std::uint32_t RUN_SEGMENTS = 16;
     static constexpr std::uint32_t BODY_HELD_MAX = 128 * 1024;        // of one request, unread by its handler
     static constexpr std::uint32_t DISCARD_MAX = 256 * 1024;          // of a body that nobody wants; beyond: close
     static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;    // unsent: no further request is read
@@ -352,7 +352,7 @@ private:
     std::uint32_t lent_max_ = LENT_MAX;
     std::uint32_t reserve_ = 1;        // segments that clients do not get to hold more than a little each
     std::uint32_t input_reserve_ = 1;  // of these, those that are never lent for input
-    std::uint32_t run_segments_ = RUN_SEGMENTS;
+    std::uint32_t run_segments_ = 1;
     std::uint32_t run_target_max_ = 2;
     std::uint32_t kept_bytes_max_ = 0;
     std::uint32_t dirty_ = NONE;

@@ -1,5 +1,8 @@
 #include "shard/shard.hpp"
 
+#include <algorithm>
+#include <bit>
+
 #include "base/hand_over_point.hpp"
 #include "io/epoll_kernel.hpp"
 #include "io/uring_kernel.hpp"
@@ -22,9 +25,9 @@ public:
         options.arena = reactor_.region().arena();
         options.segment_count = settings.limits.arena_bytes / layout::SEGMENT_BYTES;
         options.segment_bytes = layout::SEGMENT_BYTES;
-        options.lent_max = 1024;
+        options.lent_max = std::bit_ceil(reactor_.lent_max());
         options.connections = settings.limits.connections;
-        options.queue_depth = 1024;
+        options.queue_depth = std::clamp(std::bit_ceil(settings.limits.connections), 8u, 1024u);
         if (std::string failed = kernel_.open(options); !failed.empty()) return failed;
         reactor_.start();
         if (!stand_in_.start(

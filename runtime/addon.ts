@@ -181,8 +181,11 @@ export interface Addon {
     lane: number,
     dispatch: () => void,
   ): { region: ArrayBuffer; laneOffset: number; unseenSleepMs: Float64Array };
-  /** The handlers are loaded: the lane goes live and the next turns are this thread's. */
-  live(shard: ShardHandle, lane: number): void;
+  /**
+   * The handlers are loaded: the lane goes live and the next turns are this thread's. `methods`: what each handler
+   * answers, as bits; other methods of its routes are 405 from now on, without JavaScript.
+   */
+  live(shard: ShardHandle, lane: number, methods: readonly number[]): void;
   /** Wakes a stand-in that said it sleeps (Lane.standInAsleep), after an answer has been pushed. */
   ringStandIn(shard: ShardHandle): void;
   /** Runs a turn between two handlers of a long batch, so that answers leave early. */

@@ -232,6 +232,7 @@ export class Dispatcher {
     answerText(exchange, JSON.stringify({ error: message, requestId }), word, null);
   }
 
+  // Only what came before the worker had said what its handlers answer: the router knows since then.
   #methodNotAllowed(exchange: Exchange, table: HandlerTable): void {
     const allow = METHODS.filter((_, index) => table[index] !== undefined).join(", ");
     answer(exchange, reply(405, "405 Method Not Allowed\n", { Allow: allow }));

@@ -1,5 +1,5 @@
 import test from "ava";
-import { handler, handlersOf } from "./handler.js";
+import { handler, handlersOf, methodsOf } from "./handler.js";
 import { METHODS } from "./methods.js";
 
 const context = { directory: "/configured" };
@@ -27,6 +27,7 @@ test("functions by method; GET answers HEAD unless HEAD is there", async (t) => 
     ["GET", "HEAD", "POST"],
   );
   t.is(table[METHODS.indexOf("HEAD")], one);
+  t.is(methodsOf(table), 0b111); // by their places in METHODS
   const own = await load({ default: { GET: one, HEAD: two } });
   t.is(own[METHODS.indexOf("HEAD")], two);
 });

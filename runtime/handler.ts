@@ -42,6 +42,11 @@ export class ExportError extends TypeError {
 /** Handlers of one module by Slot.method; undefined: 405. */
 export type HandlerTable = readonly (Handler | undefined)[];
 
+/** The methods that a table answers: bits, 1 << Slot.method. */
+export function methodsOf(table: HandlerTable): number {
+  return table.reduce((bits, callback, method) => bits | (callback ? 1 << method : 0), 0);
+}
+
 function tableOf(exported: unknown): HandlerTable | null {
   if (typeof exported === "function") return METHODS.map(() => exported as Handler);
   if (typeof exported !== "object" || exported === null) return null;

@@ -4,7 +4,7 @@ import { loadAddon } from "./addon-loader.js";
 import { describe } from "./describe.js";
 import { Dispatcher } from "./dispatcher.js";
 import { correctEventLoopUtilization } from "./event-loop-utilization.js";
-import { ExportError, type HandlerTable, handlersOf } from "./handler.js";
+import { ExportError, type HandlerTable, handlersOf, methodsOf } from "./handler.js";
 import type { HandlerSource, WorkerData, WorkerMessage } from "./messages.js";
 import { parameterNames } from "./parameters.js";
 import { writeHint } from "./write-hint.js";
@@ -71,7 +71,7 @@ async function start(data: WorkerData): Promise<void> {
       post({ type: "log", ...entry });
     },
   });
-  addon.live(data.shard, data.lane);
+  addon.live(data.shard, data.lane, handlers.map(methodsOf));
   post({ type: "ready" });
 }
 

@@ -134,7 +134,7 @@ export const schema = {
             minItems: 1,
             items: { enum: METHODS },
             description:
-              "Methods that are answered; another is 405. Left out: GET for `respond`; for a handler, the methods that its module exports functions for, or else all but TRACE. GET answers HEAD too.",
+              "Methods that are answered; another is 405. Left out: GET for `respond`; for a handler, the methods that it has functions for, or all but TRACE if it is one function. GET answers HEAD too.",
           },
           handler: {
             type: "string",

@@ -1,11 +1,8 @@
-// The worker's event loop stays Node's own: timers, files, sockets, messages and processes keep their timing and lose
-// nothing, on an idle shard, under load, and right after a handler has blocked.
-import { execFile } from "node:child_process";
+// The worker's event loop stays Node's own: timers, files, sockets, messages and processes lose nothing, on an idle shard,
+// under load, and right after a handler has blocked. What becomes of their timing is in event-loop-timing.test.ts.
 import { createSocket } from "node:dgram";
 import { createServer } from "node:http";
-import { join } from "node:path";
 import type { AddressInfo } from "node:net";
-import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
 import { type Daemon, startDaemon } from "./support/daemon.js";
 import { fetchRaw, Wire } from "./support/wire.js";
@@ -128,24 +125,6 @@ export const activities = {
     return same([log.slice(0, 4), log.slice(4).sort()], [["synchronous", "tick", "microtask", "microtask of tick"], ["immediate", "timer"]]);
   },
 };
-
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
-/** How late a timer of 50 ms is, and how long an immediate and a file take: medians, in ms. */
-export async function delays() {
-  const timer = [], immediate = [], file = [];
-  for (let i = 0; i < 12; i++) {
-    let start = performance.now();
-    await pause(50);
-    timer.push(performance.now() - start - 50);
-    start = performance.now();
-    await new Promise((done) => setImmediate(done));
-    immediate.push(performance.now() - start);
-    start = performance.now();
-    await fs.stat("/proc/self");
-    file.push(performance.now() - start);
-  }
-  return { timer: median(timer), immediate: median(immediate), file: median(file) };
-}
 `;
 
 const FILES = {
@@ -164,42 +143,19 @@ const FILES = {
       log.push("synchronous");
       return done;
     };`,
-  "delays.ts": `import { delays } from "./activities.mjs"; export default () => delays();`,
-  "plain.mjs": `import { delays } from "./activities.mjs"; console.log(JSON.stringify(await delays()));`,
   "hello.ts": `export default () => "hello";`,
-  "spin.ts": `
-    export let spun = 0;
-    export default (request) => {
+  "spin.ts": `export default (request) => {
       const start = performance.now();
       while (performance.now() - start < request.params.ms);
-      spun += performance.now() - start;
-      globalThis.spun = spun;
       return "spun";
-    };`,
-  "utilization.ts": `
-    let mark, at, spun;
-    export default (request) => {
-      if (request.query.has("mark")) {
-        mark = performance.eventLoopUtilization();
-        at = performance.now();
-        spun = globalThis.spun ?? 0;
-        return "marked";
-      }
-      const elapsed = performance.now() - at;
-      return {
-        utilization: performance.eventLoopUtilization(mark).utilization,
-        share: ((globalThis.spun ?? 0) - spun) / elapsed,
-      };
     };`,
 };
 const CONFIG = `
 routes:
   - { path: "/activity/{name}", handler: ./activity.ts }
   - { path: /order, handler: ./order.ts }
-  - { path: /delays, handler: ./delays.ts }
   - { path: /hello, handler: ./hello.ts }
   - { path: "/spin/{ms:int}", handler: ./spin.ts }
-  - { path: /utilization, handler: ./utilization.ts }
 `;
 const NAMES = [
   ...[
@@ -327,101 +283,3 @@ test.serial("ticks and microtasks of a handler run before anything else of the l
   }
   wire.close();
 });
-
-interface Delays {
-  timer: number;
-  immediate: number;
-  file: number;
-}
-
-test.serial(
-  "timers, immediates and files are as quick as in plain Node, also beside requests and after a block",
-  async (t) => {
-    const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
-    const measure = async (): Promise<Delays> =>
-      JSON.parse((await fetchRaw(daemon.port, get("/delays"))).body) as Delays;
-    const measurePlain = async (): Promise<Delays> =>
-      JSON.parse(
-        (await promisify(execFile)(process.execPath, [join(daemon.folder, "plain.mjs")])).stdout,
-      ) as Delays;
-    const plain = await measurePlain();
-    const idle = await measure();
-
-    const wire = await Wire.connect(daemon.port);
-    const beside = await (async () => {
-      let running = true;
-      const requests = (async () => {
-        while (running) {
-          wire.send(get("/hello"));
-          await wire.answer();
-          await sleep(40);
-        }
-      })();
-      const found = await measure();
-      running = false;
-      await requests;
-      return found;
-    })();
-    wire.send(get("/spin/300"));
-    await wire.answer();
-    const after = await measure();
-    wire.close();
-    const plainAgain = await measurePlain();
-    t.log({ plain, plainAgain, idle, beside, after });
-    for (const [where, found] of Object.entries({ idle, beside, after })) {
-      for (const kind of ["timer", "immediate", "file"] as const) {
-        // Three times plain Node's, and 8 ms for a machine that was busy with something else just then. A loop that slept
-        // in the wrong place was late by the time to the next request: some 20 ms in the median.
-        const most = 3 * Math.max(plain[kind], plainAgain[kind], 0) + 8;
-        t.true(
-          found[kind] < most,
-          `${where}: ${kind} ${found[kind]} ms, plain Node ${plain[kind]}`,
-        );
-      }
-    }
-  },
-);
-
-test.serial(
-  "event-loop utilization is what it is: near nothing when idle, a handler's share when it computes",
-  async (t) => {
-    const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
-    const wire = await Wire.connect(daemon.port);
-    const ask = async (target: string): Promise<string> => {
-      wire.send(get(target));
-      return (await wire.answer()).body;
-    };
-    type Found = { utilization: number; share: number };
-    await ask("/spin/300"); // what came before a mark does not count
-    await ask("/utilization?mark");
-    await sleep(1000);
-    const idle = JSON.parse(await ask("/utilization")) as Found;
-    t.true(idle.utilization < 0.1, `idle: ${idle.utilization}`);
-
-    await ask("/utilization?mark");
-    for (let i = 0; i < 25; i++) {
-      await ask("/spin/15");
-      await sleep(25);
-    }
-    const partly = JSON.parse(await ask("/utilization")) as Found;
-    t.log({ idle, partly });
-    t.true(partly.share > 0.15 && partly.share < 0.85, `share ${partly.share}`);
-    t.true(
-      partly.utilization > partly.share - 0.1,
-      `utilization ${partly.utilization}, share ${partly.share}`,
-    );
-    t.true(
-      partly.utilization < partly.share + 0.2,
-      `utilization ${partly.utilization}, share ${partly.share}`,
-    );
-
-    await ask("/utilization?mark");
-    for (let i = 0; i < 5; i++) await ask("/spin/100");
-    const mostly = JSON.parse(await ask("/utilization")) as Found;
-    t.true(
-      mostly.utilization > mostly.share - 0.1,
-      `utilization ${mostly.utilization}, share ${mostly.share}`,
-    );
-    wire.close();
-  },
-);

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <uv.h>
 #include <ctime>
+#include <vector>
 
 #include "addon/bindings.hpp"
 
@@ -211,8 +212,14 @@ Napi::Value enter(const Napi::CallbackInfo& info) {
     return result;
 }
 
+// live(shard, lane, methods)
 Napi::Value live(const Napi::CallbackInfo& info) {
-    shard_of(info).go_live(uint_of(info, 1));
+    std::vector<http::MethodSet> by_handler;
+    const auto methods = info[2].As<Napi::Array>();
+    for (std::uint32_t i = 0; i < methods.Length(); ++i) {
+        by_handler.push_back(http::MethodSet(methods.Get(i).As<Napi::Number>().Uint32Value()));
+    }
+    shard_of(info).go_live(uint_of(info, 1), by_handler);
     return info.Env().Undefined();
 }
 

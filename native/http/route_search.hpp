@@ -32,8 +32,7 @@ public:
     Match run() {
         const char* at = begin_;
         const PackedTree::Node& root = tree_.nodes[0];
-        if (read(tree_.text(root), at) && descend(&root, at, 0)) return match_;
-        if (match_.allowed != 0) match_.kind = Match::Kind::method_not_allowed;
+        if (read(tree_.text(root), at)) descend(&root, at, 0);
         return match_;
     }
 
@@ -77,6 +76,7 @@ private:
         if ((methods & method_bit(found)) == 0) {
             const bool head = (methods & method_bit(Method::GET)) != 0;
             match_.allowed = MethodSet(match_.allowed | methods | (head ? method_bit(Method::HEAD) : 0));
+            match_.kind = Match::Kind::method_not_allowed;  // though it may have none at all
             return false;
         }
         match_ = {Match::Kind::found, endpoint.routes[static_cast<unsigned>(found)], 0,

@@ -27,10 +27,14 @@ constexpr MethodSet method_bit(Method method) {
 inline constexpr std::array SEGMENT_KINDS{layout::ParameterKind::int_, layout::ParameterKind::uuid,
                                           layout::ParameterKind::float_, layout::ParameterKind::string};
 
+inline constexpr std::uint32_t NO_ROUTE = 0xffffffff;
+
 // What is found where a pattern ends.
 struct Endpoint {
     MethodSet methods = 0;
-    std::array<std::uint32_t, METHOD_COUNT> routes{};
+    std::array<std::uint32_t, METHOD_COUNT> routes;  // by method, also those that are not answered any more; NO_ROUTE
+
+    Endpoint() { routes.fill(NO_ROUTE); }
 };
 
 // Reached by a literal: after `text`; by a parameter: after its segment, and `text` is empty. Parameters leave

@@ -64,12 +64,27 @@ bool Router::add(std::string_view text, MethodSet methods, std::uint32_t route, 
     return true;
 }
 
+PackedTree& Router::packed() const {
+    if (__builtin_expect(packed_ == nullptr, 0)) packed_ = std::make_unique<PackedTree>(*root_);
+    return *packed_;
+}
+
+void Router::narrow(const std::vector<MethodSet>& answered) {
+    for (Endpoint& end : packed().ends) {
+        end.methods = 0;
+        for (unsigned i = 0; i < METHOD_COUNT; ++i) {
+            if (end.routes[i] == NO_ROUTE || (answered[end.routes[i]] >> i & 1) == 0) continue;
+            end.methods = MethodSet(end.methods | 1u << i);
+        }
+    }
+}
+
 Match Router::match(Method method, std::string_view path, const char* base, layout::Parameter* parameters) const {
-    if (__builtin_expect(packed_ == nullptr, 0)) packed_ = std::make_unique<const PackedTree>(*root_);
-    if (stands_for_itself(base, path)) return RouteSearch<false>(*packed_, method, path, base, parameters).run();
+    const PackedTree& tree = packed();
+    if (stands_for_itself(base, path)) return RouteSearch<false>(tree, method, path, base, parameters).run();
     std::size_t fault = 0;
     if (check_path_text(path, fault) != PathTextFault::none) return Match{Match::Kind::bad_parameter};
-    return RouteSearch<true>(*packed_, method, path, base, parameters).run();
+    return RouteSearch<true>(tree, method, path, base, parameters).run();
 }
 
 }  // namespace pinion::http

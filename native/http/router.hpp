@@ -47,6 +47,10 @@ public:
     // Adds a pattern for the methods. False, and error filled, if it is malformed or clashes with one that is there.
     bool add(std::string_view pattern, MethodSet methods, std::uint32_t route, PatternError& error);
 
+    // What those who answer the routes have said that they answer, by the numbers given to add(), to be called after
+    // the last of these: of a route's own methods those are left that are among them. Of two calls the later one holds.
+    void narrow(const std::vector<MethodSet>& answered);
+
     // path: as sent, beginning with "/", percent-encoding intact; base: what parameter offsets are relative to
     // (the head's first byte). HEAD finds GET's route unless HEAD has its own.
     // An invalid escape, an encoded NUL, or invalid UTF-8 after decoding is bad_parameter (400).
@@ -54,8 +58,10 @@ public:
     Match match(Method method, std::string_view path, const char* base, layout::Parameter* parameters) const;
 
 private:
+    PackedTree& packed() const;
+
     std::unique_ptr<GrowingNode> root_;
-    mutable std::unique_ptr<const PackedTree> packed_;
+    mutable std::unique_ptr<PackedTree> packed_;
 };
 
 }  // namespace pinion::http

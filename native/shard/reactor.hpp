@@ -78,7 +78,8 @@ public:
 
     // --- commands, with the baton ---
     std::int32_t reserve_lane();
-    void go_live(std::uint32_t lane);
+    // `by_handler`: the methods that the worker's handlers answer, by Slot.handler; empty: it does not say.
+    void go_live(std::uint32_t lane, const std::vector<http::MethodSet>& by_handler = {});
     // Its thread may still be writing: started requests get 502, queued ones wait for the next lane.
     void quarantine_lane(std::uint32_t lane);
     // Its thread has ended: everything that it held comes back.
@@ -95,6 +96,7 @@ public:
     const Counters& counters() const { return counters_; }
     K& kernel() { return kernel_; }
     Segments& segments() { return segments_; }
+    std::uint32_t lent_max() const { return lent_max_; }  // segments lent to the kernel at a time
     std::uint32_t connection_count() const { return connections_.used(); }
     std::uint32_t slots_used() const { return exchanges_.used(); }
     std::uint32_t parts_used() const { return parts_.used(); }
@@ -242,6 +244,7 @@ private:
     // --- reactor_request.hpp ---
     std::uint32_t begin_exchange(Connection& connection);
     Exchange& unlink_first(Connection& connection);
+    void end_with(Exchange& exchange);
     void begin_request(Connection& connection, std::uint32_t index, const http::Head& head, char* base, Hold hold,
                        SegmentRecord& piece);
     void begin_body(Connection& connection, std::uint32_t index, const http::Head& head, char* base, Hold hold,
@@ -289,6 +292,7 @@ private:
     void add_kept(Exchange& exchange, const KeptBody& kept);
 
     // --- reactor_lane_life.hpp ---
+    void narrow_routes(const std::vector<http::MethodSet>& by_handler);
     void requeue(LaneEnd& lane);
 
     // --- reactor_output.hpp ---
@@ -309,7 +313,6 @@ private:
     static constexpr std::uint32_t LENT_START = 64;
     static constexpr std::uint32_t LENT_MAX = 1024;
     static constexpr std::uint32_t LARGE_BODY_BYTES = 64 * 1024;
-    static constexpr std::uint32_t RUN_SEGMENTS = 16;
     static constexpr std::uint32_t BODY_HELD_MAX = 128 * 1024;        // of one request, unread by its handler
     static constexpr std::uint32_t DISCARD_MAX = 256 * 1024;          // of a body that nobody wants; beyond: close
     static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;    // unsent: no further request is read
@@ -359,7 +362,7 @@ private:
     std::uint32_t lent_max_ = LENT_MAX;
     std::uint32_t reserve_ = 1;        // segments that clients do not get to hold more than a little each
     std::uint32_t input_reserve_ = 1;  // of these, those that are never lent for input
-    std::uint32_t run_segments_ = RUN_SEGMENTS;
+    std::uint32_t run_segments_ = 1;
     std::uint32_t run_target_max_ = 2;
     std::uint32_t kept_bytes_max_ = 0;
     std::uint32_t dirty_ = NONE;

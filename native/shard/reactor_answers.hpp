@@ -79,7 +79,8 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
                                                                              : 0;
     exchange.status = status;
     exchange.begun = true;
-    if (!exchange.keep_alive || (flags & layout::answer_flag::CLOSE) || draining_) exchange.close_after = true;
+    end_with(exchange);
+    if (!exchange.keep_alive || (flags & layout::answer_flag::CLOSE)) exchange.close_after = true;
     if (exchange.body_open && last) {
         exchange.body_discard = true;
         // It is not worth reading to the end what nobody wants; and whether it follows at all may be unknown.

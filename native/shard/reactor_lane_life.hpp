@@ -26,8 +26,9 @@ std::int32_t Reactor<K>::reserve_lane() {
 }
 
 template <class K>
-void Reactor<K>::go_live(std::uint32_t lane) {
+void Reactor<K>::go_live(std::uint32_t lane, const std::vector<http::MethodSet>& by_handler) {
     if (lanes_[lane].state() != LaneState::warming) return;
+    if (!by_handler.empty()) narrow_routes(by_handler);
     if (live_ != NONE) lanes_[live_].set_state(LaneState::draining);
     lanes_[lane].set_state(LaneState::live);
     live_ = lane;
@@ -35,6 +36,17 @@ void Reactor<K>::go_live(std::uint32_t lane) {
     read_clock();
     queue_empty_ms_ = queue_moved_ms_ = clock_.now_ms;
     queue_empty_taken_ = queue_taken_ = lanes_[lane].requests_taken();
+}
+
+// What a module's object or factory answers is known when a worker has loaded it: from then on 405 needs none.
+template <class K>
+void Reactor<K>::narrow_routes(const std::vector<http::MethodSet>& by_handler) {
+    std::vector<http::MethodSet> answered;
+    for (const Route& route : settings_.routes) {
+        const bool said = route.kind == Route::Kind::handler && route.handler < by_handler.size();
+        answered.push_back(said ? by_handler[route.handler] : route.methods);
+    }
+    router_.narrow(answered);
 }
 
 template <class K>

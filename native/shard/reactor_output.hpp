@@ -62,7 +62,9 @@ void Reactor<K>::advance_order(Connection& connection) {
     }
     if (!moved) return;
     if (connection.first == NONE && !connection.waits_for_slot() && !connection.head_complete) {
-        const std::uint32_t wait = connection.head_length > 0 ? settings_.timeouts.head : settings_.timeouts.keep_alive;
+        const std::uint32_t wait = connection.head_length > 0 ? settings_.timeouts.head
+                                   : draining_                ? DRAIN_IDLE_MS  // its answers did not say that it ends
+                                                              : settings_.timeouts.keep_alive;
         connection.deadline_ms = clock_.now_ms + wait;
     }
     if (connection.has_input()) {

@@ -61,6 +61,12 @@ Exchange& Reactor<K>::unlink_first(Connection& connection) {
     return exchange;
 }
 
+// While draining a connection ends with the last of the requests that are under way on it: none of them is dropped.
+template <class K>
+void Reactor<K>::end_with(Exchange& exchange) {
+    if (draining_ && connections_[exchange.connection].last == index_of(exchange)) exchange.keep_alive = false;
+}
+
 template <class K>
 void Reactor<K>::begin_request(Connection& connection, std::uint32_t index, const http::Head& head, char* base,
                                Hold hold, SegmentRecord& piece) {
@@ -246,7 +252,8 @@ void Reactor<K>::answer_natively(Exchange& exchange, std::uint16_t status, std::
     if (exchange.body_open && exchange.framing == http::Framing::length && exchange.body_remaining > DISCARD_MAX) {
         exchange.close_after = true;
     }
-    if (!exchange.keep_alive || draining_) exchange.close_after = true;
+    end_with(exchange);
+    if (!exchange.keep_alive) exchange.close_after = true;
     if (exchange.body_open) exchange.body_discard = true;
     http::ResponseHead head{};
     head.status = status;

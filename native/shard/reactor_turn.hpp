@@ -32,11 +32,10 @@ std::string Reactor<K>::open() {
     // Never all of a small arena: answers and unfinished heads need some too.
     lent_max_ = std::min(LENT_MAX, std::max(segments_.count() / 4, 1u));
     lent_target_ = std::min(LENT_START, std::max(segments_.count() / 4, 1u));
-    // A lane's unused credits: an eighth of the arena at most, but two runs always, the second to end the first with.
     reserve_ = std::max(segments_.count() / 4, 1u);
     input_reserve_ = segments_.count() < BANDED_SEGMENTS ? reserve_ : reserve_ / 2;
-    run_segments_ = std::clamp(segments_.count() / 32, 1u, RUN_SEGMENTS);
-    run_target_max_ = std::clamp(segments_.count() / 8 / run_segments_, 2u, 64u);
+    run_segments_ = run_segments_of(segments_.count());
+    run_target_max_ = most_runs_of(segments_.count());
     if (segments_.count() >= BANDED_SEGMENTS) {
         kept_bytes_max_ = segments_.count() / KEPT_PART * layout::SEGMENT_BYTES;
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <sys/mman.h>
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -23,6 +24,13 @@ inline void store_release(std::uint32_t& word, std::uint32_t value) {
     std::atomic_ref<std::uint32_t>(word).store(value, std::memory_order_release);
 }
 
+// A lane's unused credits: runs of so many segments, and so many of these. An eighth of the arena at most, but two runs
+// always, the second to end the first with.
+constexpr std::uint32_t run_segments_of(std::uint32_t segments) { return std::clamp(segments / 32, 1u, 16u); }
+constexpr std::uint32_t most_runs_of(std::uint32_t segments) {
+    return std::clamp(segments / 8 / run_segments_of(segments), 2u, 64u);
+}
+
 class Region {
 public:
     Region() = default;
@@ -35,7 +43,7 @@ public:
     // False: no memory. Pages are touched only as they are used.
     bool map(std::uint32_t slots, std::uint32_t arena_bytes) {
         ring_entries_ = std::bit_ceil(slots * 8u);
-        credit_entries_ = 1024;
+        credit_entries_ = std::bit_ceil(most_runs_of(arena_bytes / layout::SEGMENT_BYTES));
         const std::size_t slots_bytes = std::size_t(slots) * sizeof(layout::Slot);
         lane_bytes_ = std::uint32_t(sizeof(layout::Lane) + 2u * ring_entries_ * sizeof(layout::Entry) +
                                     credit_entries_ * sizeof(layout::Credit));

@@ -1,5 +1,8 @@
 #include "shard/shard.hpp"
 
+#include <algorithm>
+#include <bit>
+
 #include "base/cache_line.hpp"
 #include "base/hand_over_point.hpp"
 #include "io/epoll_kernel.hpp"
@@ -25,9 +28,9 @@ public:
         options.arena = reactor_.region().arena();
         options.segment_count = settings.limits.arena_bytes / layout::SEGMENT_BYTES;
         options.segment_bytes = layout::SEGMENT_BYTES;
-        options.lent_max = 1024;
+        options.lent_max = std::bit_ceil(reactor_.lent_max());
         options.connections = settings.limits.connections;
-        options.queue_depth = 1024;
+        options.queue_depth = std::clamp(std::bit_ceil(settings.limits.connections), 8u, 1024u);
         if (std::string failed = kernel_.open(options); !failed.empty()) return failed;
         reactor_.start();
         if (!stand_in_.start(
@@ -97,10 +100,10 @@ public:
         PINION_HAND_OVER(attaching);
     }
 
-    void go_live(std::uint32_t lane) override {
+    void go_live(std::uint32_t lane, const std::vector<http::MethodSet>& by_handler) override {
         {
             BatonHold hold(baton_);
-            reactor_.go_live(lane);
+            reactor_.go_live(lane, by_handler);
             live_hint_.store(lane, std::memory_order_relaxed);
             PINION_HAND_OVER(going_live);
             presence_.move(Place::away);

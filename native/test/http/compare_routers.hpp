@@ -1,7 +1,8 @@
 // Runs one text of routes and paths through the router and the naive one, and says where they differ.
 //
 // The text: a line for each route, "METHODS pattern", METHODS being a decimal number of method bits; an empty line;
-// a line for each request, "METHOD path", METHOD being a method's number.
+// a line for each request, "METHOD path", METHOD being a method's number; "!METHODS METHODS …" narrows the routes from
+// there on, those that it does not name to none.
 #pragma once
 
 #include <array>
@@ -71,6 +72,14 @@ inline std::string compare_routers(std::string_view text) {
             return line + ": an error without a place or a text";
     }
     for (int requests = 0; std::getline(lines, line) && requests < 64; ++requests) {
+        if (line.starts_with('!')) {
+            line.erase(0, 1);
+            std::vector<http::MethodSet> answered(64);
+            for (http::MethodSet& methods : answered) methods = http::MethodSet(take_number(line) % 512);
+            router.narrow(answered);
+            naive.narrow(answered);
+            continue;
+        }
         const unsigned method = take_number(line) % 10;
         if (line.size() > 60000) continue;
         // The path lies behind something else of the head and ends where memory ends.

@@ -185,8 +185,12 @@ public:
         for (const Route& other : routes_) {
             if ((other.methods & methods) != 0 && same_shape(other.pattern, *pattern)) return false;
         }
-        routes_.push_back({*pattern, methods, route});
+        routes_.push_back({*pattern, methods, route, methods});
         return true;
+    }
+
+    void narrow(const std::vector<std::uint16_t>& answered) {
+        for (Route& route : routes_) route.methods = route.own & answered[route.route];
     }
 
     Answer match(unsigned method, const std::string& path) const {
@@ -232,6 +236,7 @@ private:
         NaivePattern pattern;
         unsigned methods;
         std::uint32_t route;
+        unsigned own;  // as it was added
     };
     struct Found {
         const Route* route;

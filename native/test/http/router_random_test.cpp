@@ -83,7 +83,14 @@ TEST("router: random routes and paths, as the naive router has them") {
         for (unsigned i = 0; i < routes; ++i)
             text += std::to_string(1 + random.below(15)) + " " + pattern_of(random) + "\n";
         text += "\n";
-        for (unsigned i = 0; i < 60; ++i) text += std::to_string(random.below(5)) + " " + path_of(random) + "\n";
+        for (unsigned i = 0; i < 60; ++i) {
+            if (i == 20 || i == 40) {
+                text += '!';
+                for (unsigned route = 0; route < routes; ++route) text += std::to_string(random.below(16)) + " ";
+                text += '\n';
+            }
+            text += std::to_string(random.below(5)) + " " + path_of(random) + "\n";
+        }
         const std::string difference = pinion::test::compare_routers(text);
         CHECK_EQ(difference, "");
         wrong += !difference.empty();

@@ -459,6 +459,43 @@ TEST("router: a route that is added after a match is found by the next one") {
     CHECK_EQ(answer(http::Router(), Method::GET, "/"), "404");
 }
 
+TEST("router: of a route's methods those are left that its handler answers, whatever it answered before") {
+    constexpr http::MethodSet HEAD = bit(Method::HEAD);
+    constexpr http::MethodSet PUT = bit(Method::PUT);
+    http::Router router = router_of({{"/a", GET | HEAD | POST | PUT},
+                                     {"/b", GET | POST},
+                                     {"/b", PUT},
+                                     {"/c/{id:int}", GET | POST},
+                                     {"/c/{rest:path}", GET | POST}});
+    const auto all = [](http::MethodSet methods) { return std::vector<http::MethodSet>(5, methods); };
+    CHECK_EQ(answer(router, Method::PUT, "/a"), "0");
+    router.narrow({GET | HEAD, GET | PUT, POST, GET, POST});
+    CHECK_EQ(answer(router, Method::GET, "/a"), "0");
+    CHECK_EQ(answer(router, Method::HEAD, "/a"), "0");
+    CHECK_EQ(answer(router, Method::POST, "/a"), "405 GET HEAD");
+    // What a route was not given it does not get, and its neighbour keeps its own.
+    CHECK_EQ(answer(router, Method::HEAD, "/b"), "1");
+    CHECK_EQ(answer(router, Method::PUT, "/b"), "405 GET HEAD");
+    CHECK_EQ(answer(router, Method::DELETE, "/b"), "405 GET HEAD");
+    // A more general route that has the method is found.
+    CHECK_EQ(answer(router, Method::GET, "/c/5"), "3 int=5 (5)");
+    CHECK_EQ(answer(router, Method::POST, "/c/5"), "4 path=5");
+    CHECK_EQ(answer(router, Method::PUT, "/c/5"), "405 GET HEAD POST");
+    // The last word holds, also for more.
+    router.narrow(all(POST));
+    CHECK_EQ(answer(router, Method::POST, "/a"), "0");
+    CHECK_EQ(answer(router, Method::HEAD, "/a"), "405 POST");
+    CHECK_EQ(answer(router, Method::PUT, "/b"), "405 POST");
+    // A path that has no method left is still there.
+    router.narrow(all(PUT));
+    CHECK_EQ(answer(router, Method::PUT, "/b"), "2");
+    CHECK_EQ(answer(router, Method::GET, "/c/5"), "405");
+    CHECK_EQ(answer(router, Method::GET, "/d"), "404");
+    router.narrow(all(http::MethodSet((1u << http::METHOD_COUNT) - 1)));
+    CHECK_EQ(answer(router, Method::POST, "/b"), "1");
+    CHECK_EQ(answer(router, Method::HEAD, "/c/x"), "4 path=x");
+}
+
 TEST("router: moves") {
     http::Router first = router_of({{"/a"}});
     const http::Router second(std::move(first));

@@ -116,7 +116,7 @@ private:
     void run() {
         shard_.attach(lane_, &WorkerThread::wake, this);
         jitter();
-        shard_.go_live(lane_);
+        shard_.go_live(lane_, {});
         while (!stopping_.load()) {
             shard::Next next = shard_.worker_turn(lane_);
             jitter();

@@ -26,7 +26,7 @@ TEST("shard: a worker does not sleep while requests wait for the next turn") {
     worker.attach(shard->region_base(), shard->lane_offset(lane));
     shard->attach(
         lane, [](void*) {}, nullptr);
-    shard->go_live(lane);
+    shard->go_live(lane, {});
 
     // More than a turn begins of one connection. Nobody answers, so nothing else brings the next turn about.
     Peer peer(address);

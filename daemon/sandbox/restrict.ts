@@ -43,6 +43,6 @@ export function restrictWriting(
 export function warnOfRoot(log: Log, user: number | undefined = process.getuid?.()): void {
   if (user !== 0) return;
   log.warn(
-    "running as root, with which handlers run too: start it as a user of its own, such as by User= or DynamicUser= in the systemd unit, or `setpriv --reuid=… --regid=… --init-groups`",
+    "running as root, and so are the handlers: start it as a user of its own, by User= or DynamicUser= in the systemd unit, or `setpriv --reuid=… --regid=… --init-groups`",
   );
 }

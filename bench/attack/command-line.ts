@@ -16,6 +16,7 @@ export interface CommandLine {
   rate: number;
   seed: number;
   tries: number;
+  coarse: boolean;
   json: string | undefined;
   serverCpus: string | undefined;
   clientCpus: string | undefined;
@@ -42,6 +43,8 @@ Attacks a started server on loopback, with well-behaved clients beside, and prin
   --seed N            of what is random (default 1)
   --tries N           run what failed again, until it passes or N times, 1 to 5 (default 1): for a machine that
                       others use too; a control that fails says so
+  --coarse            judge no latency and no rate, only answers, memory, what comes back, and a goodput that is
+                      lost by half: for a machine that others use too
   --server-cpus LIST  where servers of our own run (default 0)
   --client-cpus LIST  where all clients run (default: all others)
   --json FILE         all figures
@@ -76,6 +79,7 @@ export function parseCommandLine(words: string[], cpuCount: number): CommandLine
     rate: integer(values.rate ?? "500", 1, 5000, "--rate"),
     seed: integer(values.seed ?? "1", 0, 2 ** 32 - 1, "--seed"),
     tries: integer(values.tries ?? "1", 1, 5, "--tries"),
+    coarse: values.coarse === true,
     json: values.json,
     serverCpus: cpuList(serverCpus),
     clientCpus: cpuList(clientCpus),
@@ -102,6 +106,7 @@ function parse(words: string[]) {
         json: text,
         "server-cpus": text,
         "client-cpus": text,
+        coarse: { type: "boolean" },
         list: { type: "boolean" },
         help: { type: "boolean" },
       },

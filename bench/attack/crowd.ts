@@ -15,7 +15,7 @@ export interface Tally {
   peak: number;
   sent: number;
   received: number;
-  /** First status of each connection. */
+  /** Of the answers, as far as a read begins with one. */
   statuses: Record<string, number>;
 }
 
@@ -54,13 +54,15 @@ export interface CrowdOptions {
   most?: number;
   /** Openings in 10 ms. */
   pace?: number;
+  /** All come from this address; left out: from many. */
+  from?: string;
 }
 
 const TICK_MS = 10;
 
 export class Crowd {
   readonly members: (Member | undefined)[];
-  readonly #options: Required<CrowdOptions>;
+  readonly #options: Required<Omit<CrowdOptions, "from">> & Pick<CrowdOptions, "from">;
   #openNow = 0;
   #over = false;
   #vacant: number[];
@@ -125,7 +127,7 @@ export class Crowd {
   }
 
   #open(index: number): void {
-    const { target, tally, reading, allowHalfOpen, begin } = this.#options;
+    const { target, tally, reading, allowHalfOpen, begin, from } = this.#options;
     const byte = {
       buffer: Buffer.alloc(1),
       callback: (bytes: number) => {
@@ -136,6 +138,7 @@ export class Crowd {
     const socket = open(target, {
       as: "attacker",
       allowHalfOpen,
+      ...(from !== undefined && { from }),
       ...(reading === "byte" && { onread: byte }),
     });
     const member: Member = { socket, index, connected: false, ours: false, sent: 0, step: 0 };
@@ -160,13 +163,12 @@ export class Crowd {
 
   #readAll(socket: Socket): void {
     const { tally } = this.#options;
-    let first = true;
     socket.on("data", (chunk: Buffer) => {
       tally.received += chunk.length;
-      if (!first) return;
-      first = false;
-      const status = chunk.toString("latin1", 9, 12);
-      tally.statuses[status] = (tally.statuses[status] ?? 0) + 1;
+      if (chunk.toString("latin1", 0, 9) !== "HTTP/1.1 ") return; // the rest of a large one
+      for (const [, status = ""] of chunk.toString("latin1").matchAll(/HTTP\/1\.1 (\d{3}) /g)) {
+        tally.statuses[status] = (tally.statuses[status] ?? 0) + 1;
+      }
     });
   }
 }

@@ -82,7 +82,8 @@ export class HttpClient {
   }
 
   request(order: Order): void {
-    const link = this.#idle.pop();
+    // Good clients use theirs in turn: each has an address of its own, whose requests may be counted.
+    const link = this.#as === "good" ? this.#idle.shift() : this.#idle.pop();
     if (link !== undefined) return this.#send(link, order);
     if (this.#all.size < this.#most) return this.#connect(order);
     this.#waiting.push(order);

@@ -15,6 +15,7 @@ const CONNECTIONS = 4000;
 const GOOD_RATE = 100;
 
 const LEAST_GOODPUT = 0.9;
+const COLLAPSED_GOODPUT = 0.5;
 /** What `bounded` means, milliseconds: a tenth more than the `admission.interval` of the daemon's defaults. */
 export const ACCEPTED_P99_MS = 550;
 /** What `at once` means, milliseconds, at p99. */
@@ -30,7 +31,13 @@ export async function runOverload(
   options: TrialOptions,
 ): Promise<OverloadTrial | undefined> {
   const connections = options.connections ?? CONNECTIONS;
-  const server = await kind.start({ cpus: options.serverCpus, connections: connections + 1000 });
+  // Who closes is gone: else a half-closed client is owed its answer.
+  const settings = { http: { halfOpen: false } };
+  const server = await kind.start({
+    cpus: options.serverCpus,
+    connections: connections + 1000,
+    settings,
+  });
   const { work } = server.paths;
   if (work === undefined) {
     await server.stop();
@@ -74,8 +81,10 @@ export async function runOverload(
       overload,
       verdict: verdictOf([
         ...failures,
-        ...(overload === undefined ? ["the load ended early"] : judgeOverload(overload)),
-        ...judgeGoodClients(native),
+        ...(overload === undefined
+          ? ["the load ended early"]
+          : judgeOverload(overload, { halfOpen: !kind.takesSettings, coarse: options.coarse })),
+        ...judgeGoodClients(native, options.coarse),
       ]),
     };
   } finally {
@@ -93,13 +102,26 @@ function onlyNative(phases: TrialResult["good"]["phases"]): TrialResult["good"][
   );
 }
 
-export function judgeOverload(result: OverloadResult): (string | undefined)[] {
+const fails = (failed: boolean, text: string): string | undefined => (failed ? text : undefined);
+
+/** `halfOpen`: the server may owe an answer to who has closed. `coarse`: times are not judged. */
+export function judgeOverload(
+  result: OverloadResult,
+  { halfOpen, coarse }: { halfOpen: boolean; coarse: boolean },
+): (string | undefined)[] {
   const { during, capacity, reached, overs } = result;
   const share = during.goodput / capacity;
+  const always = [
+    fails(
+      share < (coarse ? COLLAPSED_GOODPUT : LEAST_GOODPUT),
+      `goodput ${percent(share)} of the peak`,
+    ),
+    fails(during.bare > 0, `${during.bare} 503s without Retry-After`),
+  ];
+  if (coarse) return always;
   const others = Object.entries(during.others).map(([key, count]) => `${count} ${key}`);
-  const fails = (failed: boolean, text: string): string | undefined => (failed ? text : undefined);
   return [
-    fails(share < LEAST_GOODPUT, `goodput ${percent(share)} of the peak`),
+    ...always,
     fails(
       !((during.accepted.p99 ?? Infinity) <= ACCEPTED_P99_MS),
       `accepted p99 ${milliseconds(during.accepted.p99)} ms, ${ACCEPTED_P99_MS} allowed`,
@@ -108,13 +130,16 @@ export function judgeOverload(result: OverloadResult): (string | undefined)[] {
       (during.refused.p99 ?? 0) > REFUSED_P99_MS,
       `503 at p99 ${milliseconds(during.refused.p99)} ms, ${REFUSED_P99_MS} allowed`,
     ),
-    fails(during.bare > 0, `${during.bare} 503s without Retry-After`),
     fails(others.length > 0, `neither 200 nor 503: ${others.join(", ")} of ${during.offered}`),
     fails(
       reached.over > 0,
       `${reached.over} of ${overs.over} refused or expired reached JavaScript`,
     ),
     fails(reached.reset > 0, `${reached.reset} of ${overs.reset} reset reached JavaScript`),
+    fails(
+      !halfOpen && reached.closed > 0,
+      `${reached.closed} of ${overs.closed} closed reached JavaScript`,
+    ),
     fails(
       result.recoveryMs === null || result.recoveryMs > RECOVERY_MS,
       `normal after ${result.recoveryMs ?? "more than 3000"} ms`,

@@ -14,6 +14,7 @@ const HEAD = [
   "p99 native, ms",
   "p99 JavaScript, ms",
   "MiB: before, peak (most)",
+  "arena, MiB",
   "verdict",
 ];
 
@@ -43,6 +44,9 @@ export function rowsOf(result: TrialResult | OverloadTrial): string[] {
     ),
     phases(p99s, milliseconds),
     `${mebibytes(memory.beforeBytes)}, ${mebibytes(memory.peakBytes)} (${most})`,
+    memory.arena === undefined
+      ? "-"
+      : `${mebibytes(memory.arena.peakBytes)} of ${mebibytes(memory.arena.totalBytes)}`,
     verdict.pass ? "pass" : "FAIL",
   ];
 }

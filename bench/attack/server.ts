@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Paths } from "./attacks/attack.js";
+import type { Paths, Settings } from "./attacks/attack.js";
 import { pinned, prioritise } from "./child.js";
 import { sleep } from "./clock.js";
 import { parseTarget, urlOf, type Target } from "./loopback.js";
@@ -30,12 +30,15 @@ export interface ShardStatus {
   slotsFree: number;
   segmentsFree: number;
   segmentsLent: number;
+  segmentsTotal: number;
 }
 
 export interface ServerKind {
   name: string;
   /** Undefined: it can run here; else why not. */
   missing(): string | undefined;
+  /** It is started with the settings that it is given. */
+  takesSettings: boolean;
   start(options: StartOptions): Promise<Server>;
 }
 
@@ -43,10 +46,12 @@ export interface StartOptions {
   /** CPUs of the server. */
   cpus: string | undefined;
   connections: number;
+  settings?: Settings | undefined;
 }
 
 /** Pinion's arena, and the memory that a server may take beyond what it had before. */
 export const ARENA_BYTES = 16 * 1024 * 1024;
+export const SEGMENT_BYTES = 4096;
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const MAIN = here("../../daemon/main.js");
@@ -63,9 +68,10 @@ export function pinion(io: "uring" | "epoll"): ServerKind {
   return {
     name: `pinion ${io}`,
     missing: () => undefined,
-    start: ({ cpus, connections }) =>
+    takesSettings: true,
+    start: ({ cpus, connections, settings }) =>
       launch(cpus, ROUTES, (folder) => ({
-        files: { "pinion.yaml": configuration(io, connections) },
+        files: { "pinion.yaml": configuration(io, connections, settings) },
         words: [process.execPath, MAIN, "serve", join(folder, "pinion.yaml")],
         port: (output) => Number(/serving http:\/\/[^\s:]+:(\d+)/.exec(output)?.[1]),
         status: true,
@@ -73,7 +79,8 @@ export function pinion(io: "uring" | "epoll"): ServerKind {
   };
 }
 
-function configuration(io: string, connections: number): string {
+function configuration(io: string, connections: number, settings: Settings = {}): string {
+  const { limits, timeouts = {}, http = {} } = settings;
   const module = (name: string): string => JSON.stringify(here(`./handlers/${name}.js`));
   return `listen: 127.0.0.1:0
 io: ${io}
@@ -85,13 +92,16 @@ routes:
   - { path: /body, methods: [POST], handler: ${module("body")} }
   - { path: /large, handler: ${module("large")} }
   - { path: "/work/{id:int}", handler: ${module("work")}, timeout: 2s }
-limits: { connections: ${connections}, arena: ${ARENA_BYTES} }
+limits: ${JSON.stringify({ connections, arena: ARENA_BYTES, ...limits })}
+timeouts: ${JSON.stringify(timeouts)}
+http: ${JSON.stringify(http)}
 `;
 }
 
 export const nodeHttp: ServerKind = {
   name: "node:http",
   missing: () => undefined,
+  takesSettings: false,
   start: ({ cpus, connections }) =>
     launch(cpus, ROUTES, () => ({
       files: {},
@@ -103,6 +113,7 @@ export const nodeHttp: ServerKind = {
 export const nginx: ServerKind = {
   name: "nginx",
   missing: () => (spawnSync("nginx", ["-v"]).error ? "nginx is not installed" : undefined),
+  takesSettings: false,
   async start({ cpus, connections }) {
     const port = await freePort();
     const { work: _, ...paths } = ROUTES;
@@ -137,6 +148,7 @@ export function external(url: string, pid: number, paths: Paths): ServerKind {
   return {
     name: urlOf(target).slice("http://".length),
     missing: () => (isAlive(pid) ? undefined : `there is no process ${pid}`),
+    takesSettings: false,
     async start() {
       return {
         target,

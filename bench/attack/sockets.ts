@@ -12,16 +12,16 @@ let turn = 0;
 
 export interface OpenOptions {
   as: keyof typeof NETWORKS;
+  /** The one source address, where the target is 127.0.0.1. */
+  from?: string;
   onread?: OnReadOpts;
   /** The peer's end does not end our side. */
   allowHalfOpen?: boolean;
 }
 
-export function open(target: Target, { as, ...options }: OpenOptions): Socket {
+export function open(target: Target, { as, from, ...options }: OpenOptions): Socket {
   if (!isLoopback(target.host)) throw new RangeError(`${target.host} is not loopback`);
-  const source =
-    target.host === "127.0.0.1"
-      ? { localAddress: `${NETWORKS[as]}.${1 + (turn++ % SOURCES)}` }
-      : {};
+  const localAddress = from ?? `${NETWORKS[as]}.${1 + (turn++ % SOURCES)}`;
+  const source = target.host === "127.0.0.1" ? { localAddress } : {};
   return connect({ host: target.host, port: target.port, noDelay: true, ...source, ...options });
 }

@@ -1,15 +1,29 @@
 // One attack against one server: before, during, after.
 import type { AttackerOptions } from "./attacker.js";
-import type { Attack, Paths } from "./attacks/attack.js";
+import type { Attack, Held, Paths, Scale } from "./attacks/attack.js";
 import { prioritise, startHelper, type Helper } from "./child.js";
 import { sleep } from "./clock.js";
 import type { Tally } from "./crowd.js";
 import type { GoodClientOptions, GoodResult } from "./good-client.js";
 import { urlOf } from "./loopback.js";
 import { kernelTcpBytes, peakBytes, residentBytes, resetPeak } from "./memory.js";
-import { ARENA_BYTES, type Server, type ServerKind, type ShardStatus } from "./server.js";
+import {
+  ARENA_BYTES,
+  SEGMENT_BYTES,
+  type Server,
+  type ServerKind,
+  type ShardStatus,
+} from "./server.js";
 import { grouped } from "./table.js";
-import { HEAP_BYTES, judgeGoodClients, judgeMemory, verdictOf, type Verdict } from "./verdict.js";
+import {
+  HEAP_BYTES,
+  judgeArena,
+  judgeGoodClients,
+  judgeMemory,
+  verdictOf,
+  type ArenaUse,
+  type Verdict,
+} from "./verdict.js";
 
 export interface TrialOptions {
   /** Of the attack. */
@@ -21,6 +35,17 @@ export interface TrialOptions {
   serverCpus: string | undefined;
   clientCpus: string | undefined;
   seed: number;
+  /** Times are not judged. */
+  coarse: boolean;
+}
+
+export interface Memory {
+  beforeBytes: number;
+  peakBytes: number;
+  allowedBytes: number;
+  kernelTcpBytes: number;
+  /** Undefined: the server does not say. */
+  arena: ArenaUse | undefined;
 }
 
 export interface TrialResult {
@@ -28,7 +53,7 @@ export interface TrialResult {
   attack: string;
   tried: string;
   good: GoodResult;
-  memory: { beforeBytes: number; peakBytes: number; allowedBytes: number; kernelTcpBytes: number };
+  memory: Memory;
   verdict: Verdict;
   /** How often it was run until it passed, or as often as allowed; the last one is told of. */
   tries: number;
@@ -39,6 +64,8 @@ export const ALLOWED_BYTES = ARENA_BYTES + HEAP_BYTES;
 const WARM_SECONDS = 2;
 const BEFORE_SECONDS = 4;
 const AFTER_SECONDS = 3;
+/** How often the server is asked for its status. */
+const ARENA_LOOKS_MS = 250;
 /** Connections of the good clients on each route. */
 const GOOD_CONNECTIONS = 10;
 
@@ -47,7 +74,11 @@ export class Watch {
   readonly #server: Server;
   readonly #good: Helper;
   #idle: ShardStatus | undefined;
-  #sampler: NodeJS.Timeout | undefined;
+  #samplers: NodeJS.Timeout[] = [];
+  #looking: Promise<void> = Promise.resolve();
+  #arena: ArenaUse | undefined;
+  readonly #held: Held = { last: 0 };
+  #endMs = Infinity;
   #tcpBytes = 0;
   #beforeBytes = 0;
   readonly #seconds: number;
@@ -77,7 +108,28 @@ export class Watch {
     const sample = (): void => {
       this.#tcpBytes = Math.max(this.#tcpBytes, kernelTcpBytes());
     };
-    this.#sampler = setInterval(sample, 100);
+    this.#samplers.push(setInterval(sample, 100));
+    if (this.#idle === undefined) return;
+    // One look at a time.
+    const look = (): void => void (this.#looking = this.#looking.then(() => this.#lookAtArena()));
+    this.#samplers.push(setInterval(look, ARENA_LOOKS_MS));
+  }
+
+  async #lookAtArena(): Promise<void> {
+    const status = await this.#server.status();
+    if (status === undefined) return;
+    if (performance.now() < this.#endMs) this.#held.last = status.connections;
+    const used = (status.segmentsTotal - status.segmentsFree) * SEGMENT_BYTES;
+    this.#arena = {
+      totalBytes: status.segmentsTotal * SEGMENT_BYTES,
+      peakBytes: Math.max(this.#arena?.peakBytes ?? 0, used),
+    };
+  }
+
+  /** The attack begins. */
+  during(): void {
+    this.#endMs = performance.now() + this.#seconds * 1000;
+    this.phase("during");
   }
 
   phase(phase: string): void {
@@ -87,10 +139,12 @@ export class Watch {
   /** The last phases, and whatever there is to say. */
   async after(): Promise<{
     good: GoodResult;
-    memory: TrialResult["memory"];
+    memory: Memory;
+    held: Held;
     failures: (string | undefined)[];
   }> {
-    clearInterval(this.#sampler);
+    this.#samplers.splice(0).forEach((each) => clearInterval(each));
+    await this.#looking;
     // The second within which everything has to be as before.
     this.phase("settling");
     await sleep(1000);
@@ -109,11 +163,14 @@ export class Watch {
         peakBytes: peak,
         allowedBytes: ALLOWED_BYTES,
         kernelTcpBytes: this.#tcpBytes,
+        arena: this.#arena,
       },
+      held: this.#held,
       failures: [
         ended === undefined ? undefined : `the server ${ended}`,
         Object.keys(good.phases).length === 0 ? "the good clients ended early" : undefined,
         judgeMemory(this.#beforeBytes, peak, ALLOWED_BYTES),
+        this.#arena === undefined ? undefined : judgeArena(this.#arena, ARENA_BYTES),
         leak,
       ],
     };
@@ -121,7 +178,7 @@ export class Watch {
 
   /** Ends what is still running: something has failed. */
   abort(): void {
-    clearInterval(this.#sampler);
+    this.#samplers.splice(0).forEach((each) => clearInterval(each));
     this.#good.kill();
   }
 
@@ -157,15 +214,17 @@ export async function runTrial(
   options: TrialOptions,
 ): Promise<TrialResult> {
   const connections = options.connections ?? attack.connections;
+  const scale: Scale = { seconds: options.seconds, rate: options.rate, connections };
   const server = await kind.start({
     cpus: options.serverCpus,
     connections: attack.serverConnections ?? connections + 1000,
+    settings: attack.settings?.(scale),
   });
   const most = BEFORE_SECONDS + options.seconds + AFTER_SECONDS + 20;
   const watch = new Watch(server, options, most);
   try {
     await watch.before();
-    watch.phase("during");
+    watch.during();
     const attacker = startHelper(
       "./attacker.js",
       {
@@ -182,7 +241,7 @@ export async function runTrial(
     );
     const tally = await attacker.message<Tally>("result");
     await attacker.exited;
-    const { good, memory, failures } = await watch.after();
+    const { good, memory, held, failures } = await watch.after();
     return {
       server: kind.name,
       attack: attack.name,
@@ -195,8 +254,11 @@ export async function runTrial(
         tally !== undefined && attack.holds === true && tally.peak < connections * 0.9
           ? `the attack never held more than ${grouped(tally.peak)} connections`
           : undefined,
+        ...(tally !== undefined && kind.takesSettings
+          ? (attack.judge?.(tally, scale, held) ?? [])
+          : []),
         ...failures,
-        ...judgeGoodClients(good),
+        ...judgeGoodClients(good, options.coarse),
       ]),
     };
   } finally {

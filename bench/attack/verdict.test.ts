@@ -2,7 +2,7 @@ import test from "ava";
 import type { GoodResult, RoutePhase } from "./good-client.js";
 import type { OverloadResult, Phase } from "./overload-client.js";
 import { judgeOverload } from "./overload.js";
-import { judgeGoodClients, judgeMemory, verdictOf } from "./verdict.js";
+import { judgeArena, judgeGoodClients, judgeMemory, verdictOf } from "./verdict.js";
 
 const CALM: RoutePhase = {
   count: 1000,
@@ -40,6 +40,17 @@ test("what the client itself was late by is not the server's", (t) => {
   t.deepEqual(failuresOf({ p99: 20, ownP99: 2, lateP99: 18 }), []);
 });
 
+test("coarsely: only answers that are no 200", (t) => {
+  const phases: GoodResult["phases"] = {
+    before: { native: CALM },
+    during: { native: { ...CALM, rate: 1, p99: 1000, ownP99: 1000 } },
+    after: { native: { ...CALM, failed: 1, others: { closed: 1 } } },
+  };
+  t.deepEqual(verdictOf(judgeGoodClients({ phases }, true)).failures, [
+    "native after: 1 closed of 1000",
+  ]);
+});
+
 test("no answer at all is a failure", (t) => {
   t.is(failuresOf({ p99: null, ownP99: null, rate: 0, count: 0, offered: 0 }).length, 2);
 });
@@ -48,6 +59,12 @@ test("memory: what it had before, and what is allowed", (t) => {
   const mib = 1024 * 1024;
   t.is(judgeMemory(50 * mib, 82 * mib, 32 * mib), undefined);
   t.is(judgeMemory(50 * mib, 83 * mib, 32 * mib), "memory: 33 MiB more, 32 allowed");
+});
+
+test("the arena: as large as configured, and never all of it in use", (t) => {
+  t.is(judgeArena({ totalBytes: 100, peakBytes: 99 }, 100), undefined);
+  t.is(judgeArena({ totalBytes: 100, peakBytes: 100 }, 100), "arena: all of it was in use");
+  t.is(judgeArena({ totalBytes: 101, peakBytes: 1 }, 100), "arena: 101 bytes, 100 configured");
 });
 
 const LATENCIES = { count: 1, p50: 1, p99: 2, max: 3 };
@@ -74,7 +91,8 @@ const GOOD: OverloadResult = {
 
 test("overload: each thing that is asked fails by itself", (t) => {
   const failed = (result: Partial<OverloadResult>): number =>
-    verdictOf(judgeOverload({ ...GOOD, ...result })).failures.length;
+    verdictOf(judgeOverload({ ...GOOD, ...result }, { halfOpen: false, coarse: false })).failures
+      .length;
   t.is(failed({}), 0);
   t.is(failed({ during: { ...PHASE, goodput: 899 } }), 1);
   t.is(failed({ during: { ...PHASE, accepted: { ...LATENCIES, p99: 551 } } }), 1);
@@ -87,6 +105,20 @@ test("overload: each thing that is asked fails by itself", (t) => {
   t.is(failed({ during: { ...PHASE, others: { timeout: 1 } } }), 1);
   t.is(failed({ reached: { ...NONE, over: 1 } }), 1);
   t.is(failed({ reached: { ...NONE, reset: 1 } }), 1);
+  t.is(failed({ reached: { ...NONE, closed: 1 } }), 1);
   t.is(failed({ recoveryMs: 1001 }), 1);
   t.is(failed({ recoveryMs: null }), 1);
+});
+
+test("overload, coarsely: what no busy machine explains", (t) => {
+  const failed = (result: Partial<OverloadResult>, halfOpen = false): number =>
+    verdictOf(judgeOverload({ ...GOOD, ...result }, { halfOpen, coarse: true })).failures.length;
+  t.is(failed({ during: { ...PHASE, goodput: 501 }, recoveryMs: null }), 0);
+  t.is(failed({ during: { ...PHASE, goodput: 499 } }), 1);
+  t.is(failed({ during: { ...PHASE, bare: 1 } }), 1);
+});
+
+test("who has closed may be owed an answer where half-closed clients are", (t) => {
+  const result = { ...GOOD, reached: { ...NONE, closed: 1 } };
+  t.deepEqual(verdictOf(judgeOverload(result, { halfOpen: true, coarse: false })).failures, []);
 });

@@ -22,20 +22,22 @@ export function verdictOf(failures: readonly (string | undefined)[]): Verdict {
   return { pass: found.length === 0, failures: found };
 }
 
-/** Compares the phases `during` and `after` with `before`, route by route. */
-export function judgeGoodClients(result: GoodResult): (string | undefined)[] {
+/** Compares the phases `during` and `after` with `before`, route by route. `coarse`: only whether all got 200. */
+export function judgeGoodClients(result: GoodResult, coarse = false): (string | undefined)[] {
   const { before = {} } = result.phases;
   const failures: string[] = [];
   for (const [route, was] of Object.entries(before)) {
     for (const phase of ["during", "after"]) {
       const is = result.phases[phase]?.[route];
-      if (is !== undefined) failures.push(...judgePhase(`${route} ${phase}`, was, is));
+      if (is === undefined) continue;
+      if (!coarse) failures.push(...judgeTimes(`${route} ${phase}`, was, is));
+      failures.push(...judgeAnswers(`${route} ${phase}`, is));
     }
   }
   return failures;
 }
 
-function judgePhase(what: string, was: RoutePhase, is: RoutePhase): string[] {
+function judgeTimes(what: string, was: RoutePhase, is: RoutePhase): string[] {
   const failures: string[] = [];
   if (is.rate < was.rate * LEAST_RATE) {
     failures.push(`${what}: rate ${percent(is.rate / was.rate)} of before`);
@@ -45,9 +47,12 @@ function judgePhase(what: string, was: RoutePhase, is: RoutePhase): string[] {
   if (ratios.every((ratio) => ratio > MOST_P99)) {
     failures.push(`${what}: p99 x${Math.min(...ratios).toFixed(1)}`);
   }
-  const failed = Object.entries(is.others).map(([key, count]) => `${count} ${key}`);
-  if (is.failed > 0) failures.push(`${what}: ${failed.join(", ")} of ${is.offered}`);
   return failures;
+}
+
+function judgeAnswers(what: string, is: RoutePhase): string[] {
+  const failed = Object.entries(is.others).map(([key, count]) => `${count} ${key}`);
+  return is.failed > 0 ? [`${what}: ${failed.join(", ")} of ${is.offered}`] : [];
 }
 
 function slower(was: number | null, is: number | null): number {
@@ -61,6 +66,23 @@ export function judgeMemory(
 ): string | undefined {
   if (peakBytes <= beforeBytes + allowedBytes) return undefined;
   return `memory: ${mebibytes(peakBytes - beforeBytes)} MiB more, ${mebibytes(allowedBytes)} allowed`;
+}
+
+/** What the shard itself says of its arena, looked at from time to time. */
+export interface ArenaUse {
+  /** Of the whole, as far as it was ever seen. */
+  totalBytes: number;
+  /** In use or lent, at the most. */
+  peakBytes: number;
+}
+
+/** It has the size that was configured, and the last of it was nobody's. */
+export function judgeArena(use: ArenaUse, configuredBytes: number): string | undefined {
+  if (use.totalBytes !== configuredBytes) {
+    return `arena: ${use.totalBytes} bytes, ${configuredBytes} configured`;
+  }
+  if (use.peakBytes >= use.totalBytes) return "arena: all of it was in use";
+  return undefined;
 }
 
 export function percent(share: number): string {

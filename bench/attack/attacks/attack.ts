@@ -27,6 +27,26 @@ export interface AttackContext {
   tally: Tally;
 }
 
+/** What our own daemon is set to, beside its routes; keys as in its configuration. */
+export interface Settings {
+  limits?: Record<string, number>;
+  timeouts?: Record<string, string>;
+  http?: Record<string, boolean>;
+}
+
+/** Connections that the server has said to hold when the attack was about to end. */
+export interface Held {
+  last: number;
+}
+
+/** How hard it is tried. */
+export interface Scale {
+  seconds: number;
+  connections: number;
+  /** Requests a second of the good clients on each route. */
+  rate: number;
+}
+
 export interface Attack {
   name: string;
   /** What one connection does; the table adds the numbers. */
@@ -36,6 +56,9 @@ export interface Attack {
   holds?: boolean;
   /** The server's limit of connections; left out: enough for all. */
   serverConnections?: number;
+  settings?: (scale: Scale) => Settings;
+  /** What became of the attackers themselves, of a server with these settings. */
+  judge?: (tally: Tally, scale: Scale, held: Held) => (string | undefined)[];
   run(context: AttackContext): Promise<void>;
 }
 

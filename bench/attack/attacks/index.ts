@@ -1,3 +1,4 @@
+import * as address from "./address.js";
 import type { Attack } from "./attack.js";
 import * as floods from "./floods.js";
 import * as slow from "./slow.js";
@@ -26,4 +27,6 @@ export const ATTACKS: readonly Attack[] = [
   floods.resetStorm,
   floods.massReset,
   slow.halfOpen,
+  address.addressRate,
+  address.addressConnections,
 ];

@@ -1,8 +1,31 @@
 // Clients at one byte a second, and clients that fall silent: many connections, hardly any bytes.
 import type { Crowd, Member } from "../crowd.js";
-import { crowdOf, HOST, onceASecond, type Attack, type AttackContext } from "./attack.js";
+import type { Tally } from "../crowd.js";
+import {
+  crowdOf,
+  HOST,
+  onceASecond,
+  type Attack,
+  type AttackContext,
+  type Scale,
+} from "./attack.js";
 
 const MANY = 10_000;
+
+/** Of the attack: long enough that all are there at once, short enough that each of the first meets its end. */
+const DEADLINE = 3 / 8;
+const deadline = ({ seconds }: Scale, share = 1): string =>
+  `${Math.round(seconds * DEADLINE * share * 1000)}ms`;
+
+/** Connections are opened one by one and replaced: of those that were there at once, half have to be over. */
+function judge408(tally: Tally, most = Infinity): (string | undefined)[] {
+  const late = tally.statuses["408"] ?? 0;
+  const there = Math.min(tally.peak, most);
+  return [late < there / 2 ? `only ${late} of ${there} got 408` : undefined];
+}
+
+/** Half of the daemon's slots: so many bodies are read at a time, the others wait. */
+const UPLOADS = 512;
 
 /** Sends `start`, then a byte a second of `rest`, over and over. */
 async function trickle(context: AttackContext, start: string, rest: string): Promise<void> {
@@ -23,6 +46,8 @@ export const slowHeads: Attack = {
   what: "send a request head at 1 byte/s",
   connections: MANY,
   holds: true,
+  settings: (scale) => ({ timeouts: { head: deadline(scale) } }),
+  judge: (tally) => judge408(tally),
   run: (context) =>
     trickle(context, `GET ${context.paths.native} HTTP/1.1\r\n${HOST}`, "X-Slow: slower\r\n"),
 };
@@ -32,6 +57,8 @@ export const slowBodies: Attack = {
   what: "send a request body at 1 byte/s",
   connections: MANY,
   holds: true,
+  settings: (scale) => ({ timeouts: { body: deadline(scale) } }),
+  judge: (tally) => judge408(tally, UPLOADS),
   run: (context) =>
     trickle(
       context,
@@ -45,6 +72,12 @@ export const slowReaders: Attack = {
   what: "ask for 4 MiB, or 64 times for a small answer, and read 1 byte/s",
   connections: MANY,
   holds: true,
+  // The second look at who takes too little is the last.
+  settings: (scale) => ({ timeouts: { write: deadline(scale, 1 / 2) } }),
+  // Half of them ask for little, which the kernel takes. Who reads a byte a second sees no reset behind the others.
+  judge: ({ peak }, _scale, { last }) => [
+    last > peak * 0.95 ? `of ${peak} connections ${last} were not ended` : undefined,
+  ],
   async run(context) {
     const { native, large } = context.paths;
     const small = `GET ${native} HTTP/1.1\r\n${HOST}\r\n`.repeat(64);

@@ -102,7 +102,7 @@ const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(do
 interface UnreadLog {
   daemon: Daemon;
   /** What is in it by now. */
-  read(): string;
+  read: () => string;
 }
 
 /** A daemon whose standard output is a pipe that nobody reads until the test does. */

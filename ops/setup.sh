@@ -146,6 +146,9 @@ install_packages() { try_install "$@" || exit 1; }
 # The path of a clang tool, of version $CLANG if there is one.
 clang_tool() { command -v "$1-$CLANG" || command -v "$1"; }
 
+# What is formatted by it.
+native_files() { find native bench/client bench/floor -name '*.cpp' -o -name '*.hpp' -o -name '*.c' -o -name '*.h' | sort; }
+
 has_uv_header() {
     local prefix
     prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
@@ -184,6 +187,7 @@ missing_for_test() {
         clang_tool "$tool" >/dev/null || echo "$tool-$CLANG"
     done
     command -v shellcheck >/dev/null || echo shellcheck
+    command -v curl >/dev/null || echo curl # the README's commands are run
     # Ubuntu 22.04 has the runtime in libclang-common-14-dev, which clang-14 needs anyway.
     has_fuzzer_runtime || echo "libclang-rt-$CLANG-dev"
 }
@@ -293,6 +297,30 @@ compile_jobs() {
     memory=$(awk '/MemAvailable/ { print int($2 / 800000) }' /proc/meminfo)
     [ "$memory" -lt 1 ] && memory=1
     echo $((cores < memory ? cores : memory))
+}
+
+NINJA_CHATTER='^(ninja: (Entering directory|no work to do)|-- (GLOB mismatch|Configuring|Generating|Build files))'
+
+# What ninja says of its steps becomes a line each few seconds; all else, such as a compiler's warning, passes.
+show_progress() { # NAME SECONDS
+    local line status part='' said='' began=$SECONDS next=$((SECONDS + $2))
+    while true; do
+        status=0
+        IFS= read -r -t "$2" line || status=$?
+        line=$part$line part=''
+        if [ $status -gt 128 ]; then
+            part=$line # no whole line yet
+        elif [[ $line =~ ^\[([0-9]+/[0-9]+)\]\  ]]; then
+            said=${BASH_REMATCH[1]/\// of }
+        elif [ -n "$line" ] && ! [[ $line =~ $NINJA_CHATTER ]]; then
+            printf '%s\n' "$line"
+        fi
+        if [ $status = 1 ]; then break; fi
+        if [ -n "$said" ] && [ $SECONDS -ge $next ]; then
+            say "$1: $said steps after $((SECONDS - began)) s"
+            next=$((SECONDS + $2))
+        fi
+    done
 }
 
 build_native() { # KIND [TARGET]...

@@ -60,3 +60,42 @@ test("nor does one that is fetched in place of one that is too old", (t) => {
   t.is(status, 1);
   t.true(said.includes(`\n${missing(BUILD)}`), said);
 });
+
+test("what the tests run is installed: the README's commands need curl", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "pinion-setup-"));
+  try {
+    for (const tool of TOOLS) symlinkSync(which(tool), join(folder, tool));
+    const asked = (): string[] =>
+      spawnSync("bash", ["-c", '. "$1" && missing_for_test', "sh", SETUP], {
+        env: { PATH: folder },
+        encoding: "utf8",
+      }).stdout.split("\n");
+    t.true(asked().includes("curl"));
+    writeFileSync(join(folder, "curl"), TOO_OLD, { mode: 0o755 });
+    t.false(asked().includes("curl"));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+/** What is shown of what ninja says, a look each second. */
+const shown = (says: string): string[] =>
+  spawnSync("bash", ["-c", `. "$1" && { ${says}; } | show_progress build/x 1`, "sh", SETUP], {
+    encoding: "utf8",
+    timeout: 60_000,
+  }).stdout.split("\n");
+
+test("a build says how far it is, also while nothing is finished", (t) => {
+  const lines = shown("echo '[12/60] Building a'; sleep 3.5; echo 'a.cpp: warning: of something'");
+  t.true(
+    lines.filter((line) => /^pinion: build\/x: 12 of 60 steps after \d+ s$/.test(line)).length >= 2,
+  );
+  t.true(lines.includes("a.cpp: warning: of something"));
+});
+
+test("a build of which nothing is to be done says nothing", (t) => {
+  t.deepEqual(
+    shown("echo \"ninja: Entering directory \\`x'\"; sleep 2; echo 'ninja: no work to do.'"),
+    [""],
+  );
+});

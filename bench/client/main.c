@@ -63,7 +63,8 @@ static uint64_t server_cpu_ns(void) {
     return sum;
 }
 
-// CPU time of everything that ran on this machine, in ticks of 10 ms (proc_stat(5)): what others took is the difference.
+// CPU time of everything that ran on this machine, in ticks of 10 ms (proc_stat(5)). What others took is the
+// difference.
 static uint64_t machine_cpu_ns(void) {
     unsigned long long user, nice, system, idle, waiting, interrupt, soft;
     FILE* file = fopen("/proc/stat", "r");

@@ -11,7 +11,7 @@
 #include "listener.h"
 
 enum { ENTRIES = 4096, SMALL_BUFFERS = 512, LARGE_BUFFERS = 32, GROUP = 0 };
-enum operation { ACCEPT, RECEIVE, SEND, CLOSE };
+enum Operation { ACCEPT, RECEIVE, SEND, CLOSE };
 
 static struct floor_options options;
 static struct io_uring ring;
@@ -31,7 +31,7 @@ static struct io_uring_sqe* next_entry(void) {
 }
 
 // After the prepare function, which clears it.
-static void tag(struct io_uring_sqe* sqe, enum operation operation, unsigned descriptor) {
+static void tag(struct io_uring_sqe* sqe, enum Operation operation, unsigned descriptor) {
     sqe->user_data = (uint64_t)operation << 32 | descriptor;
 }
 
@@ -81,7 +81,7 @@ static void give_back(unsigned buffer, int offset) {
 static int complete(const struct io_uring_cqe* cqe, int returned) {
     unsigned descriptor = (unsigned)cqe->user_data;
     int more = (cqe->flags & IORING_CQE_F_MORE) != 0;
-    switch ((enum operation)(cqe->user_data >> 32)) {
+    switch ((enum Operation)(cqe->user_data >> 32)) {
         case ACCEPT:
             if (cqe->res >= 0) {
                 received[cqe->res] = 0;

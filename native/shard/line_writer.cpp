@@ -201,6 +201,7 @@ void LineWriter::Shared::copy(std::uint64_t from, std::size_t length) {
 
 // What cannot be written has been dropped, too: nobody reads the log any more, or the disk is full.
 void LineWriter::Shared::write_out() {
+    const bool tells = lost > 0;
     if (torn) piece.insert(piece.begin(), '\n');
     for (std::size_t at = 0; at < piece.size();) {
         const ssize_t written = write(fd, piece.data() + at, piece.size() - at);
@@ -211,9 +212,9 @@ void LineWriter::Shared::write_out() {
             pollfd waiting{fd, POLLOUT, 0};
             poll(&waiting, 1, 1000);
         } else if (written == 0 || errno != EINTR) {
-            const auto unwritten = std::uint64_t(std::count(piece.begin() + std::ptrdiff_t(at), piece.end(), '\n'));
-            // The line that tells of those before is none of the log's own.
-            lost += unwritten - (lost > 0 ? 1 : 0);
+            lost += std::uint64_t(std::count(piece.begin() + std::ptrdiff_t(at), piece.end(), '\n'));
+            // Two line feeds are of no line: the one before all, and the one of the line that tells of lines.
+            lost -= (torn && at == 0 ? 1 : 0) + (tells ? 1 : 0);
             return;
         }
     }

@@ -3,11 +3,14 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <climits>
-#include <memory>
+#include <csignal>
+#include <cstdio>
+#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -198,6 +201,47 @@ TEST("access log: the longest target that there may be") {
     CHECK(pipe.read_until("}\n"));
     REQUIRE_EQ(pipe.lines().size(), 1u);
     CHECK_EQ(count(pipe.lines()[0], "\\u0080"), target.size());
+}
+
+TEST("access log: where the disk is full, lines are cut once, counted, and go on when there is room") {
+    rlimit before{};
+    getrlimit(RLIMIT_FSIZE, &before);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    FILE* const file = tmpfile();
+    REQUIRE(file != nullptr);
+    const rlimit full{1000, before.rlim_max};
+    const std::string target = "/" + std::string(100, 'a');
+    {
+        AccessLog log(fileno(file));
+        setrlimit(RLIMIT_FSIZE, &full);
+        for (unsigned n = 0; n < 20; ++n) log.add(record_of(target));
+        log.flush();
+        while (lseek(fileno(file), 0, SEEK_CUR) < 1000) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        // Some that meet a file with a torn end, and some that find room.
+        for (unsigned n = 0; n < 20; ++n) log.add(record_of(target));
+        log.flush();
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        setrlimit(RLIMIT_FSIZE, &before);
+        log.add(record_of(target));
+    }
+    std::string text(100'000, '\0');
+    text.resize(std::size_t(pread(fileno(file), text.data(), text.size(), 0)));
+    CHECK_EQ(text.back(), '\n');
+    (void)fclose(file);
+    unsigned long written = 0;
+    unsigned long dropped = 0;
+    unsigned torn = 0;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.rfind("{\"dropped\":", 0) == 0)
+            dropped += std::stoul(line.substr(11));
+        else if (is_whole(line))
+            ++written;
+        else
+            ++torn;
+    }
+    CHECK_EQ(torn, 1u);
+    CHECK_EQ(written + dropped, 41u);
 }
 
 // Not for TSan: the pipe is closed where threads have been left behind, though they are through with it.

@@ -266,7 +266,10 @@ private:
     void grant_credits(LaneEnd& lane);
 
     // --- reactor_answers.hpp ---
+    void take_fields(LaneEnd& lane, const Exchange& exchange, const layout::Entry& entry);
+    bool copy_fields(LaneEnd& lane, const Exchange& exchange, bool before, std::uint32_t offset, std::uint32_t length);
     void take_answer(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
+    bool add_head(Exchange& exchange, const http::ResponseHead& head, std::string_view behind);
     void take_part(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
     bool claim_part(LaneEnd& lane, std::uint32_t offset, std::uint32_t length);
     void take_end(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
@@ -341,6 +344,7 @@ private:
     std::uint32_t broken_lanes_ = 0;
     std::deque<layout::Entry> backlog_;  // for the next live lane, in order
     std::string fields_;                 // of the answer that is being taken
+    std::string head_;                   // of it, where memory for it is in pieces
 
     Clock clock_;
     Counters counters_;

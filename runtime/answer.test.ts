@@ -272,6 +272,109 @@ test("an answer that waits for one piece leaves in parts when memory comes in sm
   t.false(reactor.starved);
 });
 
+test("fields longer than a segment go in pieces, whatever runs there are and however few at a time", async (t) => {
+  const value = (slot: number): string => String(slot % 10).repeat(6000 + slot * 4000);
+  const kinds = (slot: number): Body[] =>
+    ["text", "t".repeat(9000), null, ["a", "b"].values()].slice(slot % 4);
+  const reactor = FakeReactor.with(
+    ({ query }) =>
+      reply(200, kinds(Number(query.get("slot")))[0], {
+        "X-Long": value(Number(query.get("slot"))),
+        Date: "now",
+      }),
+    { answerBytes: 0, runs: 0 },
+  );
+  const slots = Array.from({ length: 7 }, (_, slot) =>
+    reactor.request({ target: `/?slot=${slot}` }, slot),
+  );
+  // As the reactor does: no more than two runs that are not used up, here the shortest that there are.
+  for (
+    let i = 0;
+    i < 200 && slots.some((slot) => reactor.state(slot) !== SlotState.answered);
+    i++
+  ) {
+    while (reactor.runsHeld < 2) reactor.grant(4096);
+    reactor.turn();
+    await new Promise(setImmediate);
+    for (const slot of slots)
+      if (reactor.slot(slot).answer?.state === "open") reactor.writable(slot, 4096);
+  }
+  for (const slot of slots) {
+    const answer = reactor.answer(slot);
+    t.is(answer.state, "complete");
+    t.deepEqual(answer.fields, [
+      ["X-Long", value(slot)],
+      ["Date", "now"],
+    ]);
+    t.true((answer.flags & AnswerFlag.ownDate) !== 0);
+  }
+});
+
+test("fields that were on their way are not those of the 500 that comes instead", async (t) => {
+  let fail: (error: Error) => void = () => undefined;
+  async function* body(): AsyncGenerator<string> {
+    yield "x".repeat(3000);
+    await new Promise((_, reject) => (fail = reject));
+  }
+  const reactor = FakeReactor.with(() => reply(200, body(), { "X-Long": "v".repeat(20_000) }), {
+    answerBytes: 2048,
+    runs: 0,
+  });
+  reactor.grant(4096);
+  const slot = reactor.request();
+  for (let i = 0; i < 5; i++) {
+    reactor.turn();
+    await new Promise(setImmediate);
+  }
+  t.is(reactor.state(slot), SlotState.started);
+  t.true(reactor.slot(slot).log.includes("fields"));
+  fail(new Error("too late for nothing"));
+  await new Promise(setImmediate);
+  reactor.turn();
+  const answer = reactor.answer(slot);
+  t.is(answer.status, 500);
+  t.deepEqual(answer.fields, []);
+});
+
+test("a lane that may have fewer fields says so", async (t) => {
+  const reactor = FakeReactor.with(
+    ({ query }) => reply(200, "x", { A: "v".repeat(Number(query.get("n"))) }),
+    { fieldsBytes: 4096 },
+  );
+  t.is((await reactor.fetch({ target: "/?n=4091" })).status, 200);
+  t.is((await reactor.fetch({ target: "/?n=4092" })).status, 500);
+  t.regex(reactor.logs[0]?.message ?? "", /more than 4096 bytes/);
+});
+
+test("a length that is not the body's is an error: in reply() where it is known, else in the answer", async (t) => {
+  const bodies: [Body, number][] = [
+    ["ü", 2],
+    ["", 0],
+    [null, 0],
+    [undefined, 0],
+    [new Uint8Array(3), 3],
+    [new Uint16Array(3), 6],
+    [new ArrayBuffer(5), 5],
+    [new DataView(new ArrayBuffer(9), 2), 7],
+    [{ a: "ü" }, 10],
+    [[1], 3],
+    [new Blob(["abc"]), 3],
+  ];
+  for (const [body, length] of bodies) {
+    const answer = await answered(reply(200, body, {}, length));
+    t.deepEqual([answer.status, answer.length], [200, length]);
+    for (const wrong of [length + 1, length - 1]) {
+      if (wrong < 0) continue;
+      const message = new RegExp(`has ${length} bytes, its length was given as ${wrong}`);
+      t.throws(() => reply(200, body, {}, wrong), { instanceOf: RangeError, message });
+      t.throws(() => reply(200, body, {}, { length: wrong }), { instanceOf: RangeError, message });
+      const reactor = FakeReactor.with(() => reply(200, Promise.resolve(body), {}, wrong));
+      t.is((await reactor.fetch()).status, 500);
+      t.regex(reactor.logs[0]?.message ?? "", message);
+    }
+  }
+});
+
 test("an answer that waits for credits is given back if it is abandoned meanwhile", async (t) => {
   const reactor = FakeReactor.with(() => "x".repeat(3000), { answerBytes: 0, runs: 0 });
   const slot = reactor.request();

@@ -2,7 +2,7 @@
 // for one piece becomes a stream of parts. Of one whose text the reactor keeps only the head is written.
 import { types } from "node:util";
 import type { Exchange } from "./exchange.js";
-import { FieldBlock, fieldsOfResponse } from "./fields.js";
+import { checkBytes, FieldBlock, fieldsOfResponse } from "./fields.js";
 import { KEPT_LEAST } from "./kept-bodies.js";
 import {
   AnswerFlag,
@@ -21,14 +21,17 @@ import type { Waiter } from "./lane.js";
 import { headWord, SLOT_ANSWER_HEAD_WORD, writeText } from "./region.js";
 import {
   type Body,
+  checkLength,
   hasNoBody,
+  hasTag,
+  isBlob,
   isReply,
+  isStream,
   isThenable,
   type MakeTrailers,
   Reply,
-  type StreamBody,
 } from "./reply.js";
-import { asBytes, StreamAnswer } from "./stream-answer.js";
+import { asBytes, discardStream, StreamAnswer } from "./stream-answer.js";
 
 // More than this is not copied into one contiguous range: smaller pieces leave earlier and fit anywhere.
 const ONE_PIECE_MAX = 4 * SEGMENT_BYTES;
@@ -165,6 +168,13 @@ function answerFromCredits(
   };
   if (!whole || headOnly) return stream();
   const write = (): boolean => {
+    // What the range holds from before must never leave.
+    if (typeof body !== "string" && body.length !== length) {
+      exchange.rejected(
+        new TypeError("the answer's bytes were detached or resized while it waited"),
+      );
+      return true;
+    }
     const start = lane.allocate(needed, needed);
     if (start < 0) return false;
     const at = start + HEADROOM_BYTES;
@@ -212,6 +222,20 @@ export function answer(exchange: Exchange, value: unknown): void {
   answerBody(exchange, value, 200, null, -1);
 }
 
+/** Of what nobody waits for any more: a stream that is never read would keep its file or socket open. */
+export function dropAnswer(value: unknown): void {
+  try {
+    if (typeof value !== "object" || value === null) return;
+    const body: unknown =
+      isReply(value) || hasTag(value, "Response") ? (value as Reply).body : value;
+    if (typeof body !== "object" || body === null) return;
+    if (isThenable(body)) Promise.resolve(body).then(dropAnswer, () => undefined);
+    else if (isStream(body)) discardStream(body, null);
+  } catch {
+    // There is nobody left to tell.
+  }
+}
+
 // The rest of the answer is known, its body comes later: as if the handler itself had waited for it.
 function answerLater(exchange: Exchange, made: Reply, body: PromiseLike<unknown>): void {
   const { status, fields, length, trailers } = made;
@@ -230,6 +254,11 @@ function answerBody(
   length: number,
   trailers: FieldBlock | MakeTrailers | null = null,
 ): void {
+  // Checked before, but not where it comes from another library's Response.
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new RangeError(`the handler's answer has status ${status}: use 200 to 599`);
+  }
+  if (fields !== null) checkBytes(fields, exchange.lane.fieldsBytes);
   const head = (contentType: number): number =>
     headWord(
       status,
@@ -237,9 +266,11 @@ function answerBody(
       WHOLE | (fields?.ownDate === true ? AnswerFlag.ownDate : 0),
     );
   if (typeof body === "string") {
+    if (length >= 0) checkLength(Buffer.byteLength(body), length);
     return answerText(exchange, body, head(ContentType.textPlain), fields);
   }
   if (body === null || body === undefined) {
+    checkLength(0, length);
     return answerText(exchange, "", head(ContentType.none), fields);
   }
   if (typeof body !== "object") {
@@ -248,6 +279,7 @@ function answerBody(
     );
   }
   if (ArrayBuffer.isView(body) || types.isAnyArrayBuffer(body)) {
+    checkLength(body.byteLength, length);
     return answerBytes(exchange, asBytes(body), head(ContentType.octetStream), fields);
   }
   if (isStream(body)) {
@@ -263,6 +295,7 @@ function answerBody(
   }
   const json = JSON.stringify(body) as string | undefined;
   if (json === undefined) throw new TypeError("the handler returned an object that is no JSON");
+  if (length >= 0) checkLength(Buffer.byteLength(json), length);
   answerText(exchange, json, head(ContentType.json), fields);
 }
 
@@ -275,32 +308,18 @@ function answerBlob(
 ): void {
   const fields = given ?? new FieldBlock();
   if (fields.contentType < 0 && blob.type !== "") fields.add("Content-Type", blob.type);
-  const size = length >= 0 ? length : blob.size;
-  answerBody(exchange, blob.stream(), status, fields, size);
+  checkLength(blob.size, length);
+  answerBody(exchange, blob.stream(), status, fields, blob.size);
 }
 
 const NO_CONTENT = headWord(204, ContentType.none, WHOLE);
-
-// Arrays, and whatever says how it is written as JSON, are JSON; everything else that can be iterated is a stream.
-function isStream(body: object): body is StreamBody {
-  if (Array.isArray(body) || "toJSON" in body) return false;
-  return Symbol.asyncIterator in body || Symbol.iterator in body;
-}
-
-// By its tag: to name the class would load the whole of fetch() into a worker that does not use it.
-function hasTag(value: object, tag: string): boolean {
-  return (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === tag;
-}
-
-function isBlob(value: object): value is Blob {
-  return hasTag(value, "Blob") || hasTag(value, "File");
-}
 
 // What can be iterated, but not into parts of a body.
 function refuseIterable(body: object): void {
   const refuse = (what: string, instead: string): never => {
     throw new TypeError(`the handler returned a ${what}: return ${instead}`);
   };
+  if (types.isStringObject(body)) refuse("String object", "a string");
   if (types.isMap(body)) refuse("Map", "an object, such as Object.fromEntries(map)");
   if (types.isSet(body)) refuse("Set", "an array, such as [...set]");
   if (hasTag(body, "FormData")) refuse("FormData", "new Response(formData)");
@@ -333,8 +352,10 @@ function refuseEmpty(body: object): void {
 }
 
 function answerResponse(exchange: Exchange, response: Response): void {
-  if (response.status < 200) {
-    throw new RangeError(`the handler returned a Response with status ${response.status}`);
+  if (response.bodyUsed) {
+    throw new TypeError(
+      "the handler returned a Response whose body has been read: return its clone(), or a new one",
+    );
   }
   const fields = fieldsOfResponse(response.headers);
   const body = hasNoBody(response.status) ? null : response.body;

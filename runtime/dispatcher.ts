@@ -1,8 +1,8 @@
 // The dispatcher: takes entries off the request ring, calls handlers, answers with what they return.
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
-import { answer, answerText, TEXT } from "./answer.js";
+import { answer, answerText, dropAnswer, TEXT } from "./answer.js";
 import { describe } from "./describe.js";
-import { HttpError } from "./errors.js";
+import { isAbortError, statusAndMessage } from "./errors.js";
 import { Exchange } from "./exchange.js";
 import type { Handler, HandlerTable } from "./handler.js";
 import { Lane } from "./lane.js";
@@ -127,16 +127,22 @@ export class Dispatcher {
       return this.#failed(exchange, error);
     }
     if (typeof result === "string") return answerText(exchange, result, TEXT, null);
-    if (later) {
-      // What only looks like a promise starts its work when it is asked: in its request's context.
-      const promise =
-        result instanceof Promise
-          ? result
-          : exchange.resource.runInAsyncScope(asPromise, undefined, result);
-      promise.then(exchange.resolved, exchange.rejected);
-      return;
-    }
+    if (later) return this.#settlesLater(exchange, result as PromiseLike<unknown>);
     this.#resolved(exchange, result);
+  }
+
+  #settlesLater(exchange: Exchange, result: PromiseLike<unknown>): void {
+    try {
+      // One with a then() of its own could settle twice. What only looks like a promise starts its work when it is asked:
+      // in its request's context.
+      const own = !(result instanceof Promise) || result.then !== PROMISE_THEN;
+      const promise = own
+        ? (exchange.resource as AsyncResource).runInAsyncScope(asPromise, undefined, result)
+        : result;
+      promise.then(exchange.resolved, exchange.rejected);
+    } catch (error) {
+      this.#failed(exchange, error);
+    }
   }
 
   #exchange(slot: number): Exchange {
@@ -192,8 +198,11 @@ export class Dispatcher {
   }
 
   #resolved(exchange: Exchange, value: unknown): void {
-    if (exchange.detached) return;
-    if (exchange.abortReason >= 0 && exchange.abandoned()) return exchange.giveBack();
+    if (exchange.detached) return dropAnswer(value);
+    if (exchange.abortReason >= 0 && exchange.abandoned()) {
+      dropAnswer(value);
+      return exchange.giveBack();
+    }
     try {
       answer(exchange, value);
     } catch (error) {
@@ -207,9 +216,9 @@ export class Dispatcher {
     const abandoned = exchange.abandoned();
     // A handler that stops because its client is gone is no fault.
     if (abandoned && exchange.abortReason >= 0) return exchange.giveBack();
-    const status = error instanceof HttpError ? error.status : 500;
+    const { status, message } = statusAndMessage(error);
     const requestId = view.id;
-    const stopped = exchange.halfClosed && error instanceof Error && error.name === "AbortError";
+    const stopped = exchange.halfClosed && isAbortError(error);
     if (status >= 500 && !stopped) {
       this.#log({
         level: "error",
@@ -227,7 +236,6 @@ export class Dispatcher {
       this.#lane.push(EntryType.fail, exchange.slot, exchange.generation, 0, 0);
       return exchange.retire();
     }
-    const message = error instanceof HttpError ? error.message : "internal server error";
     const word = headWord(status, ContentType.json, AnswerFlag.last | AnswerFlag.lengthKnown);
     answerText(exchange, JSON.stringify({ error: message, requestId }), word, null);
   }
@@ -264,6 +272,9 @@ function resourcesKeepWhatIsEntered(): boolean {
   storage.disable();
   return kept;
 }
+
+// eslint-disable-next-line @typescript-eslint/unbound-method -- compared, never called
+const PROMISE_THEN = Promise.prototype.then;
 
 const CALL = resourcesKeepWhatIsEntered() ? call : callAndKeep;
 

@@ -16,6 +16,29 @@ export class HttpError extends Error {
   }
 }
 
+const INTERNAL = { status: 500, message: "internal server error" };
+
+/** What a client is told of an error. Nothing that the error does throws here. */
+export function statusAndMessage(error: unknown): { status: number; message: string } {
+  try {
+    if (!(error instanceof HttpError)) return INTERNAL;
+    const { status, message } = error;
+    // They could have been changed since they were checked.
+    if (!Number.isInteger(status) || status < 400 || status > 599) return INTERNAL;
+    return typeof message === "string" ? { status, message } : INTERNAL;
+  } catch {
+    return INTERNAL;
+  }
+}
+
+export function isAbortError(error: unknown): boolean {
+  try {
+    return error instanceof Error && error.name === "AbortError";
+  } catch {
+    return false;
+  }
+}
+
 /** What the client sent cannot be used: a 400 if the handler lets it pass. */
 export class BadRequestError extends HttpError {
   constructor(message: string, options?: { code?: string; cause?: unknown }) {

@@ -7,6 +7,7 @@ import {
 } from "./fake-memory.test.support.js";
 import {
   AnswerFlag,
+  ANSWER_FIELDS_BYTES,
   ENTRY_WORDS,
   EntryType,
   HEADROOM_BYTES,
@@ -32,6 +33,7 @@ const PART_AFTER = 2;
 export class FakeAnswers extends FakeMemory {
   consumed: ({ slot: number; generation: number } & FakeRange)[] = [];
   #responseHead = 0;
+  #before: { slot: number; generation: number; bytes: Buffer } | null = null;
 
   /** Reads the response ring, at most `most` entries. Throws where native code would break the lane. */
   read(most = Infinity): void {
@@ -73,6 +75,8 @@ export class FakeAnswers extends FakeMemory {
     switch (type) {
       case EntryType.answer:
         return this.#answer(slot, record, argument, argument2);
+      case EntryType.fields:
+        return this.#fieldsBefore(slot, generation, { offset: argument, length: argument2 });
       case EntryType.part:
         return this.#part(record, argument, argument2);
       case EntryType.end:
@@ -117,7 +121,16 @@ export class FakeAnswers extends FakeMemory {
       throw new Error(`answer in state ${state}`);
     }
     if (record.answer !== null) throw new Error("a second answer");
-    const fields = this.#fields(fieldsOffset, fieldsLength);
+    const own = this.#copy({ offset: fieldsOffset, length: fieldsLength });
+    let before: Buffer = Buffer.alloc(0);
+    if ((flags & AnswerFlag.fieldsBefore) !== 0) {
+      if (this.#before?.slot !== slot || this.#before.generation !== record.generation) {
+        throw new Error("fields before an answer that did not come");
+      }
+      before = this.#before.bytes;
+      this.#before = null;
+    }
+    const fields = this.#fields(Buffer.concat([before, own]));
     const known = (flags & AnswerFlag.lengthKnown) !== 0;
     const total = this.doubles[base / 2 + SLOT_ANSWER_LENGTH_DOUBLE] as number;
     record.answer = {
@@ -139,14 +152,26 @@ export class FakeAnswers extends FakeMemory {
     return Buffer.from(this.bytes.subarray(offset, offset + length));
   }
 
-  #fields(offset: number, length: number): [string, string][] {
+  #fieldsBefore(slot: number, generation: number, range: FakeRange): void {
+    this.claim(range.offset, range.offset + range.length);
+    if (this.#before?.slot !== slot || this.#before.generation !== generation) {
+      this.#before = { slot, generation, bytes: Buffer.alloc(0) };
+    }
+    this.#before.bytes = Buffer.concat([this.#before.bytes, this.#copy(range)]);
+    if (range.length === 0 || this.#before.bytes.length > ANSWER_FIELDS_BYTES) {
+      throw new Error("no fields, or more than an answer may have");
+    }
+    this.bytes.fill(0xee, range.offset, range.offset + range.length);
+  }
+
+  #fields(bytes: Buffer): [string, string][] {
     const fields: [string, string][] = [];
-    for (let at = offset; at < offset + length;) {
-      const nameLength = this.bytes.readUInt16LE(at);
-      const valueLength = this.bytes.readUInt16LE(at + 2);
-      const name = this.bytes.toString("latin1", at + 4, at + 4 + nameLength);
+    for (let at = 0; at < bytes.length;) {
+      const nameLength = bytes.readUInt16LE(at);
+      const valueLength = bytes.readUInt16LE(at + 2);
+      const name = bytes.toString("latin1", at + 4, at + 4 + nameLength);
       at += 4 + nameLength;
-      fields.push([name, this.bytes.toString("latin1", at, at + valueLength)]);
+      fields.push([name, bytes.toString("latin1", at, at + valueLength)]);
       at += valueLength;
     }
     return fields;
@@ -155,8 +180,9 @@ export class FakeAnswers extends FakeMemory {
   #trailers(record: FakeSlot, offset: number, length: number): void {
     this.claim(offset - PART_BEFORE, offset + length + PART_AFTER);
     if (record.answer === null) throw new Error("trailers of an answer that has not begun");
-    if (record.answer.flags !== 0) throw new Error("trailers of an answer that is not chunked");
-    record.answer.trailers = this.#fields(offset, length);
+    if ((record.answer.flags & ~AnswerFlag.fieldsBefore) !== 0)
+      throw new Error("trailers of an answer that is not chunked");
+    record.answer.trailers = this.#fields(this.#copy({ offset, length }));
     this.bytes.fill(0xee, offset - PART_BEFORE, offset + length + PART_AFTER);
   }
 

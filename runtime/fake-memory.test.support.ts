@@ -1,5 +1,6 @@
 // The memory that a worker and the model of the reactor share in tests: slots, one lane, and what the lane may write into.
 import {
+  ANSWER_FIELDS_BYTES,
   CREDIT_BYTES,
   ENTRY_BYTES,
   KEPT_BODIES,
@@ -8,6 +9,7 @@ import {
   LANE_CREDIT_HEAD_WORD,
   LANE_CREDIT_RING_WORD,
   LANE_CREDIT_TAIL_WORD,
+  LANE_FIELDS_BYTES_WORD,
   LANE_KEPT_BYTES_WORD,
   LANE_LANE_STATE_WORD,
   LANE_REQUEST_CAPACITY_WORD,
@@ -35,6 +37,8 @@ export interface FakeOptions {
   answerBytes?: number;
   /** Lane.keptBytes. */
   keptBytes?: number;
+  /** Lane.fieldsBytes. */
+  fieldsBytes?: number;
   routes?: string[];
 }
 
@@ -92,6 +96,7 @@ export class FakeMemory {
       runs: 2,
       answerBytes: 2048,
       keptBytes: 64 * SEGMENT_BYTES,
+      fieldsBytes: ANSWER_FIELDS_BYTES,
       routes: ["/"],
       ...options,
     };
@@ -117,6 +122,7 @@ export class FakeMemory {
     set(LANE_REQUEST_CAPACITY_WORD, ringEntries);
     set(LANE_STREAM_WINDOW_WORD, WINDOW_BYTES);
     set(LANE_KEPT_BYTES_WORD, this.options.keptBytes);
+    set(LANE_FIELDS_BYTES_WORD, this.options.fieldsBytes);
     set(LANE_RESPONSE_CAPACITY_WORD, ringEntries);
     set(LANE_CREDIT_CAPACITY_WORD, credits);
     set(LANE_REQUEST_RING_WORD, this.laneOffset + LANE_BYTES);
@@ -177,6 +183,11 @@ export class FakeMemory {
 
   get creditsUnread(): number {
     return this.#creditTail - this.lane(LANE_CREDIT_HEAD_WORD);
+  }
+
+  /** Runs granted that no claim has gone beyond: the reactor grants more only while these are few. */
+  get runsHeld(): number {
+    return this.#runs.length;
   }
 
   /** Checks that the range is the lane's to hand out now. */

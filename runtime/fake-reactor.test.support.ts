@@ -273,7 +273,7 @@ export class FakeReactor extends FakeAnswers {
         sent.set(answer, bytes);
         if (left > 0) this.writable(slot, left);
       });
-      if (this.starved) while (this.creditsUnread < this.options.runs) this.grant();
+      if (this.starved) while (this.runsHeld < Math.max(this.options.runs, 2)) this.grant();
       if (!this.slots.some((record) => record.held)) return;
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -1,5 +1,5 @@
 // The fields of an answer: checked where the handler gives them, written as native code reads them.
-import { ContentType, SEGMENT_BYTES } from "./layout.generated.js";
+import { ANSWER_FIELDS_BYTES, ContentType, SEGMENT_BYTES } from "./layout.generated.js";
 import { writeLatin1 } from "./region.js";
 
 export type FieldsInit =
@@ -11,7 +11,6 @@ export type FieldsInit =
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // RFC 9110 §5.5: HTAB, printable ASCII and obs-text.
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-const BLOCK_MAX = 32 * 1024;
 /** Bytes of an answer's trailers: with what native code writes around them, they fit any run of credits. */
 export const TRAILERS_MAX = SEGMENT_BYTES - 64;
 
@@ -77,6 +76,22 @@ function checkValue(name: string, value: string): void {
   );
 }
 
+const SPACE = 0x20;
+const TAB = 0x09;
+
+// RFC 9110 §5.5: SP and HTAB around a value are no part of it. Line ends are not repaired, and a no-break space is obs-text.
+function withoutBlanks(value: string): string {
+  const isBlank = (at: number): boolean => {
+    const code = value.charCodeAt(at);
+    return code === SPACE || code === TAB;
+  };
+  let begin = 0;
+  let end = value.length;
+  while (begin < end && isBlank(begin)) begin++;
+  while (end > begin && isBlank(end - 1)) end--;
+  return value.slice(begin, end);
+}
+
 /** The fields of one answer. */
 export class FieldBlock {
   /** ContentType of a Content-Type that native code has a constant for; -1: none was given. */
@@ -97,8 +112,8 @@ export class FieldBlock {
         return;
       }
     }
-    const trimmed = value.trim();
-    checkValue(name, trimmed);
+    checkValue(name, value);
+    const trimmed = withoutBlanks(value);
     if (lower === "content-type") {
       if (this.contentType >= 0) throw new TypeError("field Content-Type is there twice");
       this.contentType = CONTENT_TYPES.get(trimmed.toLowerCase()) ?? ContentType.none;
@@ -147,9 +162,7 @@ export class FieldBlock {
   #append(name: string, value: string): void {
     this.#lines.push(name, value);
     this.bytes += 4 + name.length + value.length;
-    if (this.bytes > BLOCK_MAX) {
-      throw new TypeError(`the answer's fields have more than ${BLOCK_MAX} bytes`);
-    }
+    checkBytes(this, ANSWER_FIELDS_BYTES);
   }
 
   /** u16 name length, u16 value length, name, value; repeated. Little-endian, not aligned. */
@@ -166,6 +179,11 @@ export class FieldBlock {
       at = writeLatin1(bytes, value, at);
     }
   }
+}
+
+/** Throws if they have more than `most` bytes: their names and values, and 4 more for each. */
+export function checkBytes(block: FieldBlock, most: number): void {
+  if (block.bytes > most) throw new TypeError(`the answer's fields have more than ${most} bytes`);
 }
 
 function isIterable(init: object): init is Iterable<readonly [string, string | number]> {
@@ -197,20 +215,36 @@ export function makeTrailers(init: FieldsInit | undefined | null): FieldBlock | 
 }
 
 function eachField(init: FieldsInit, add: (name: string, value: string) => void): void {
-  if (isIterable(init)) {
-    for (const [name, value] of init) add(name, String(value));
+  if (typeof init !== "object") {
+    throw new TypeError(`the answer's fields are a ${typeof init}: give an object, or pairs`);
+  }
+  if (!isIterable(init)) {
+    for (const [name, value] of Object.entries(init)) {
+      if (value !== undefined) eachValue(name, value, add);
+    }
     return;
   }
-  const record = init as Readonly<Record<string, string | number | readonly string[] | undefined>>;
-  for (const name of Object.keys(record)) {
-    const value = record[name];
-    if (value === undefined) continue;
-    if (typeof value === "object") {
-      for (const each of value) add(name, String(each));
-    } else {
-      add(name, String(value));
+  for (const pair of init as Iterable<unknown>) {
+    if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== "string") {
+      throw new TypeError("the answer's fields are no pairs: give [name, value] for each");
     }
+    eachValue(pair[0], pair[1], add);
   }
+}
+
+function eachValue(name: string, value: unknown, add: (name: string, value: string) => void): void {
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+  for (const each of values) add(name, fieldText(name, each));
+}
+
+// What String() would make of the rest (`null`, `[object Object]`, `Symbol(…)`) nobody means.
+function fieldText(name: string, value: unknown): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
+    return String(value);
+  }
+  const what = value === null ? "null" : typeof value;
+  throw new TypeError(`field ${name} is ${what}: give a string, a number, or an array of them`);
 }
 
 /** The fields of a web Response: those that frame the message are dropped, since fetch() has already read it. */

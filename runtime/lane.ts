@@ -13,6 +13,7 @@ import {
   LANE_CREDIT_RING_WORD,
   LANE_CREDIT_STARVED_WORD,
   LANE_CREDIT_TAIL_WORD,
+  LANE_FIELDS_BYTES_WORD,
   LANE_KEPT_BYTES_WORD,
   LANE_LANE_STATE_WORD,
   LANE_REQUEST_CAPACITY_WORD,
@@ -44,6 +45,8 @@ export interface Waiter {
 export class Lane {
   readonly region: Region;
   readonly kept: KeptBodies;
+  /** Fields that one answer may have. */
+  readonly fieldsBytes: number;
   readonly #ringStandIn: () => void;
   readonly #words: Int32Array;
   readonly #lane: number;
@@ -84,6 +87,7 @@ export class Lane {
     this.#creditRing = word(LANE_CREDIT_RING_WORD) / 4;
     this.#creditMask = word(LANE_CREDIT_CAPACITY_WORD) - 1;
     this.#creditHead = word(LANE_CREDIT_HEAD_WORD);
+    this.fieldsBytes = word(LANE_FIELDS_BYTES_WORD);
     this.kept = new KeptBodies(this, word(LANE_KEPT_BYTES_WORD));
   }
 
@@ -165,7 +169,9 @@ export class Lane {
 
   /**
    * Allocates `least` to `most` bytes in one piece and returns their offset, or -1: none now, wait(). What the
-   * current run has left is skipped if it is too little. Use what is allocated in this order, at once.
+   * current run has left is skipped if it is too little. Use what is allocated in this order, at once. Every run has a
+   * segment: `least` may be more only where canHold() says so, else one run after the other could be skipped until the
+   * lane has all that it may have, and gets nothing more.
    */
   allocate(least: number, most: number): number {
     while (this.#runEnd - this.#runNext < least) {

@@ -10,6 +10,7 @@ export const MAX_PARAMETERS = 16;
 export const MAX_LANES = 4;
 export const ID_BYTES = 21;
 export const KEPT_BODIES = 16;
+export const ANSWER_FIELDS_BYTES = 32768;
 export const NO_OFFSET = 0xffffffff;
 export const MAX_SLOTS = 65536;
 
@@ -40,6 +41,7 @@ export const EntryType = {
   keep: 13,
   bodyDiscard: 14,
   continue: 15,
+  fields: 16,
 } as const;
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 
@@ -99,6 +101,7 @@ export const AnswerFlag = {
   close: 1 << 2,
   ownDate: 1 << 3,
   keptBody: 1 << 4,
+  fieldsBefore: 1 << 5,
 } as const;
 export type AnswerFlag = (typeof AnswerFlag)[keyof typeof AnswerFlag];
 
@@ -222,6 +225,8 @@ export const LANE_STREAM_WINDOW = 28;
 export const LANE_STREAM_WINDOW_WORD = 7;
 export const LANE_KEPT_BYTES = 32;
 export const LANE_KEPT_BYTES_WORD = 8;
+export const LANE_FIELDS_BYTES = 36;
+export const LANE_FIELDS_BYTES_WORD = 9;
 export const LANE_REQUEST_TAIL = 64;
 export const LANE_REQUEST_TAIL_WORD = 16;
 export const LANE_REQUEST_HEAD = 128;

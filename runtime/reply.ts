@@ -1,5 +1,6 @@
 // What a handler may answer.
 import type { Readable } from "node:stream";
+import { types } from "node:util";
 import { type FieldBlock, type FieldsInit, makeFields, makeTrailers } from "./fields.js";
 
 export type Chunk = string | ArrayBufferView | ArrayBuffer;
@@ -23,7 +24,10 @@ export type Trailers = FieldsInit | MakeTrailers;
 export type MakeTrailers = () => FieldsInit | undefined | PromiseLike<FieldsInit | undefined>;
 
 export interface ReplyOptions {
-  /** Bytes of a streamed body: the answer then carries Content-Length; a stream that has more or less fails. */
+  /**
+   * Bytes of the body. An answer with a stream then carries Content-Length, and breaks off if it has more or fewer; with
+   * any other body, whose length is known, another one is an error.
+   */
   length?: number | undefined;
   /**
    * For a streamed body whose length is not known, over HTTP/1.1; dropped with any other. `Trailer` announces them: with
@@ -41,7 +45,7 @@ export class Reply {
   /** A promise is waited for. */
   readonly body: Body | PromiseLike<Body>;
   readonly fields: FieldBlock | null;
-  /** Bytes of a streamed body, if they are known beforehand; else -1. */
+  /** Bytes of the body, as the handler has given them; else -1. */
   readonly length: number;
   readonly trailers: FieldBlock | MakeTrailers | null;
 
@@ -82,6 +86,39 @@ export function hasNoBody(status: number): boolean {
   return status === 204 || status === 205 || status === 304;
 }
 
+/** By its tag: to name the class would load the whole of fetch() into a worker that does not use it. */
+export function hasTag(value: object, tag: string): boolean {
+  return (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === tag;
+}
+
+export function isBlob(value: object): value is Blob {
+  return hasTag(value, "Blob") || hasTag(value, "File");
+}
+
+/** Arrays, and whatever says how it is written as JSON, are JSON; everything else that can be iterated is a stream. */
+export function isStream(body: object): body is StreamBody {
+  if (Array.isArray(body) || "toJSON" in body) return false;
+  return Symbol.asyncIterator in body || Symbol.iterator in body;
+}
+
+// Bytes that a body will have; -1: not known yet.
+function lengthOf(body: Body | PromiseLike<Body>): number {
+  if (body === null || body === undefined) return 0;
+  if (typeof body === "string") return Buffer.byteLength(body);
+  if (typeof body !== "object" || isThenable(body)) return -1;
+  if (ArrayBuffer.isView(body) || types.isAnyArrayBuffer(body)) return body.byteLength;
+  if (isStream(body)) return -1;
+  if (isBlob(body)) return body.size;
+  const json = JSON.stringify(body) as string | undefined;
+  return json === undefined ? -1 : Buffer.byteLength(json);
+}
+
+/** Throws if a body does not have the `length` that the handler has given; -1: it has given none, or `bytes` is not known. */
+export function checkLength(bytes: number, length: number): void {
+  if (bytes < 0 || length < 0 || bytes === length) return;
+  throw new RangeError(`reply: the body has ${bytes} bytes, its length was given as ${length}`);
+}
+
 /**
  * An answer with a status (200 to 599), a body as a handler returns it (or a promise of one), and fields, checked here.
  * A number instead of the options is their `length`.
@@ -98,12 +135,16 @@ export function reply(
   if (hasNoBody(status) && body !== null && body !== undefined && body !== "") {
     throw new TypeError(`reply: an answer with status ${status} has no body: leave it out`);
   }
+  if (typeof options !== "number" && (typeof options !== "object" || options === null)) {
+    throw new TypeError("reply: the options are no object: give { length } or { trailers }");
+  }
   const { length, trailers }: ReplyOptions =
     typeof options === "number" ? { length: options } : options;
   if (length !== undefined && (!Number.isSafeInteger(length) || length < 0)) {
     throw new RangeError(`reply: length ${length} is no number of bytes`);
   }
-  const block = fields === undefined ? null : makeFields(fields);
+  if (length !== undefined) checkLength(lengthOf(body), length);
+  const block = fields === undefined || fields === null ? null : makeFields(fields);
   if (trailers === undefined && block !== null && block.trailer !== null) {
     throw new TypeError(
       "reply: field Trailer announces fields behind the body: give them as { trailers }, or leave it out",

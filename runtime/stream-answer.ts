@@ -31,7 +31,10 @@ const PART_LEAST = 1024;
 
 export function asBytes(chunk: unknown): Uint8Array {
   if (typeof chunk === "string") return Buffer.from(chunk);
-  if (chunk instanceof Uint8Array) return chunk;
+  if (chunk instanceof Uint8Array) {
+    if (chunk.length === 0) void new Uint8Array(chunk.buffer); // throws if it is detached: else it would be nothing
+    return chunk;
+  }
   if (ArrayBuffer.isView(chunk)) {
     return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   }
@@ -45,6 +48,20 @@ export function asBytes(chunk: unknown): Uint8Array {
   );
 }
 
+/** Lets a source clean up that is not read, or not to its end. `iterator`: the one that reads it. */
+export function discardStream(body: StreamBody | null, iterator: Source | null): void {
+  let cleaned: unknown;
+  if (body !== null && "destroy" in body && typeof body.destroy === "function") {
+    if ("on" in body && typeof body.on === "function") body.on("error", () => undefined);
+    body.destroy();
+  } else if (iterator !== null) {
+    cleaned = iterator.return?.();
+  } else if (body !== null && "cancel" in body && !body.locked) {
+    cleaned = body.cancel();
+  }
+  if (isThenable(cleaned)) Promise.resolve(cleaned).catch(() => undefined);
+}
+
 type Pull = IteratorResult<unknown> | Promise<IteratorResult<unknown>>;
 interface Source {
   next(): Pull;
@@ -54,8 +71,9 @@ interface Source {
 export class StreamAnswer implements Waiter {
   readonly #exchange: Exchange;
   readonly #resource: AsyncResource | null;
-  readonly #word: number;
+  #word: number;
   #fields: FieldBlock | null;
+  #longFields: Buffer | null = null; // those that go before the answer: what is left of them
   #trailers: FieldBlock | MakeTrailers | null; // null: none, or none that can be sent
   readonly #body: StreamBody | null;
   readonly #length: number; // -1: not known
@@ -165,6 +183,14 @@ export class StreamAnswer implements Waiter {
   }
 
   #pump(): void {
+    try {
+      this.#go();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #go(): void {
     while (!this.#over && !this.#waiting) {
       if (!this.#begun) {
         const ready = this.#due || this.#complete || this.#queued >= COLLECT_BYTES;
@@ -261,16 +287,7 @@ export class StreamAnswer implements Waiter {
     this.#iterator = null;
     try {
       this.#call(() => {
-        let cleaned: unknown;
-        if (body !== null && "destroy" in body && typeof body.destroy === "function") {
-          if ("on" in body && typeof body.on === "function") body.on("error", () => undefined);
-          body.destroy();
-        } else if (iterator !== null) {
-          cleaned = iterator.return?.();
-        } else if (body !== null && "cancel" in body && !body.locked) {
-          cleaned = body.cancel();
-        }
-        if (cleaned instanceof Promise) cleaned.catch(() => undefined);
+        discardStream(body, iterator);
       });
     } catch {
       // The answer is over: there is nobody left to tell.
@@ -295,8 +312,33 @@ export class StreamAnswer implements Waiter {
     return true;
   }
 
+  // Fields that need more than a segment go before the answer, in pieces: memory may be in pieces shorter than they are.
+  // False: waits.
+  #sendLongFields(): boolean {
+    const fields = this.#fields;
+    if (fields === null || HEADROOM_BYTES + fields.bytes <= SEGMENT_BYTES) return true;
+    if (this.#longFields === null) {
+      this.#longFields = Buffer.allocUnsafe(fields.bytes);
+      fields.write(this.#longFields, 0);
+    }
+    const { lane, slot, generation } = this.#exchange;
+    while (this.#longFields.length > 0) {
+      if (lane.crowded && !this.#resuming) return this.#wait();
+      const left = this.#longFields.length;
+      const start = lane.allocate(Math.min(left, PART_LEAST), left);
+      if (start < 0) return this.#wait();
+      this.#longFields.copy(lane.region.bytes, start, 0, lane.allocated);
+      this.#longFields = this.#longFields.subarray(lane.allocated);
+      lane.push(EntryType.fields, slot, generation, start, lane.allocated);
+    }
+    this.#fields = null;
+    this.#word |= AnswerFlag.fieldsBefore << 24;
+    return true;
+  }
+
   // False: waits, or is over.
   #begin(): boolean {
+    if (!this.#sendLongFields()) return false;
     const { lane, base } = this.#exchange;
     const { words, doubles } = lane.region;
     const fieldBytes = this.#fields === null ? 0 : this.#fields.bytes;
@@ -346,8 +388,11 @@ export class StreamAnswer implements Waiter {
     const { bytes } = this.#exchange.lane.region;
     let written = 0;
     while (written < length) {
-      const first = this.#queue[0] as Uint8Array;
-      const count = Math.min(length - written, first.length - this.#queueStart);
+      const first = this.#queue[0];
+      const count = Math.min(length - written, (first?.length ?? 0) - this.#queueStart);
+      if (first === undefined || count <= 0) {
+        throw new TypeError("a part of the answer was detached or resized before it was sent");
+      }
       bytes.set(first.subarray(this.#queueStart, this.#queueStart + count), offset + written);
       written += count;
       this.#queueStart += count;

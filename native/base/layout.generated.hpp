@@ -14,6 +14,7 @@ inline constexpr std::uint32_t MAX_PARAMETERS = 16;
 inline constexpr std::uint32_t MAX_LANES = 4;
 inline constexpr std::uint32_t ID_BYTES = 21;
 inline constexpr std::uint32_t KEPT_BODIES = 16;
+inline constexpr std::uint32_t ANSWER_FIELDS_BYTES = 32768;
 inline constexpr std::uint32_t NO_OFFSET = 0xffffffff;
 inline constexpr std::uint32_t MAX_SLOTS = 65536;
 
@@ -44,8 +45,9 @@ enum class EntryType : std::uint8_t {
     keep = 13,
     body_discard = 14,
     continue_ = 15,
+    fields = 16,
 };
-inline constexpr unsigned ENTRY_TYPE_COUNT = 16;
+inline constexpr unsigned ENTRY_TYPE_COUNT = 17;
 
 enum class AbortReason : std::uint8_t {
     client_gone = 0,
@@ -102,6 +104,7 @@ inline constexpr std::uint8_t LENGTH_KNOWN = 1u << 1;
 inline constexpr std::uint8_t CLOSE = 1u << 2;
 inline constexpr std::uint8_t OWN_DATE = 1u << 3;
 inline constexpr std::uint8_t KEPT_BODY = 1u << 4;
+inline constexpr std::uint8_t FIELDS_BEFORE = 1u << 5;
 }  // namespace answer_flag
 
 struct Parameter {
@@ -232,6 +235,7 @@ struct Lane {
     std::uint32_t credit_ring;
     std::uint32_t stream_window;
     std::uint32_t kept_bytes;
+    std::uint32_t fields_bytes;
     alignas(64) std::uint32_t request_tail;
     alignas(64) std::uint32_t request_head;
     alignas(64) std::uint32_t response_tail;
@@ -253,6 +257,7 @@ static_assert(offsetof(Lane, response_ring) == 20);
 static_assert(offsetof(Lane, credit_ring) == 24);
 static_assert(offsetof(Lane, stream_window) == 28);
 static_assert(offsetof(Lane, kept_bytes) == 32);
+static_assert(offsetof(Lane, fields_bytes) == 36);
 static_assert(offsetof(Lane, request_tail) == 64);
 static_assert(offsetof(Lane, request_head) == 128);
 static_assert(offsetof(Lane, response_tail) == 192);

@@ -23,7 +23,7 @@ struct ResponseHead {
     bool keep_alive;             // what the connection does after this answer
     bool own_date;
     bool chunked;       // writes Transfer-Encoding: chunked
-    bool length_known;  // writes Content-Length (never for 1xx, 204; as given for 304 and HEAD)
+    bool length_known;  // writes Content-Length (never for 1xx, 204; as given for HEAD, and 304 unless it is 0)
     std::uint64_t content_length;
     const char* fields;  // Slot.answerFields: u16 name length, u16 value length, name, value; repeated
     std::size_t fields_length;

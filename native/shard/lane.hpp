@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <new>
+#include <string>
 
 #include "base/cache_line.hpp"
 #include "base/hand_over_point.hpp"
@@ -32,6 +33,13 @@ struct KeptBody {
     std::uint32_t length = 0;  // 0: none
 };
 
+// Fields that have come before their answer, in pieces: a copy.
+struct FieldsBefore {
+    std::string bytes;
+    std::uint32_t slot = NONE;
+    std::uint32_t generation = 0;
+};
+
 // Memory of a request that the lane has until it pushes `consumed`.
 constexpr bool is_body_part(EntryType type) { return type == EntryType::body || type == EntryType::trailers; }
 
@@ -54,6 +62,7 @@ public:
         response_head_.store(0, std::memory_order_relaxed);
         runs.clear();
         deferred.clear();
+        fields_before = {};
     }
 
     LaneState state() const { return state_.load(std::memory_order_acquire); }
@@ -171,6 +180,7 @@ public:
     std::uint32_t held = 0;        // slots that the lane has to give back
     KeptBody kept[layout::KEPT_BODIES];
     std::uint32_t kept_bytes = 0;  // of the segments that they lie in
+    FieldsBefore fields_before;
 
 private:
     // Once: what is asked without the baton reads these.

@@ -278,7 +278,10 @@ private:
     void grant_credits(LaneEnd& lane);
 
     // --- reactor_answers.hpp ---
+    void take_fields(LaneEnd& lane, const Exchange& exchange, const layout::Entry& entry);
+    bool copy_fields(LaneEnd& lane, const Exchange& exchange, bool before, std::uint32_t offset, std::uint32_t length);
     void take_answer(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
+    bool add_head(Exchange& exchange, const http::ResponseHead& head, std::string_view behind);
     void take_part(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
     bool claim_part(LaneEnd& lane, std::uint32_t offset, std::uint32_t length);
     void take_end(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
@@ -354,6 +357,7 @@ private:
     const char* why_broken_[layout::MAX_LANES] = {};
     std::deque<layout::Entry, base::OwnLines<layout::Entry>> backlog_;              // for the next live lane, in order
     std::basic_string<char, std::char_traits<char>, base::OwnLines<char>> fields_;  // of the answer that is being taken
+    std::basic_string<char, std::char_traits<char>, base::OwnLines<char>> head_;    // of it, where memory is in pieces
 
     Clock clock_;
     Counters counters_;

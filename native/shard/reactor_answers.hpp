@@ -11,6 +11,45 @@
 
 namespace pinion::shard {
 
+// Fields that need more than a segment come in pieces: in a small arena no run of credits may ever be as long as they.
+template <class K>
+void Reactor<K>::take_fields(LaneEnd& lane, const Exchange& exchange, const layout::Entry& entry) {
+    const std::uint32_t begin = entry.argument;
+    const std::uint32_t length = entry.argument2;
+    const bool possible = length > 0 && length <= layout::ANSWER_FIELDS_BYTES && segments_.inside(begin, length);
+    if (!possible || !claim_range(lane, begin, begin + length)) {
+        return break_lane(lane, "fields outside the memory that it was given");
+    }
+    FieldsBefore& before = lane.fields_before;
+    if (before.slot != index_of(exchange) || before.generation != exchange.generation) {
+        before.bytes.clear();
+        before.slot = index_of(exchange);
+        before.generation = exchange.generation;
+    }
+    if (before.bytes.size() + length > layout::ANSWER_FIELDS_BYTES) {
+        return break_lane(lane, "more fields than an answer may have");
+    }
+    before.bytes.append(region_.at(begin), length);
+    // Copied, so what is full goes back at once: the head will need as much.
+    drop_run(lane.runs.front(), (begin + length) / layout::SEGMENT_BYTES);
+}
+
+// Makes the private copy of an answer's fields, that is checked and used: the lane could change its own meanwhile. False:
+// what it says has come before has not.
+template <class K>
+bool Reactor<K>::copy_fields(LaneEnd& lane, const Exchange& exchange, bool before, std::uint32_t offset,
+                             std::uint32_t length) {
+    fields_.clear();
+    if (before) {
+        FieldsBefore& came = lane.fields_before;
+        if (came.slot != index_of(exchange) || came.generation != exchange.generation) return false;
+        fields_.assign(came.bytes);
+        came.slot = NONE;
+    }
+    if (length > 0) fields_.append(region_.at(offset), length);
+    return true;
+}
+
 template <class K>
 void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry) {
     layout::Slot& slot = region_.slot(index_of(exchange));
@@ -63,11 +102,12 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
     if (status < 200 || status > 599 || type > std::uint8_t(layout::ContentType::octet_stream)) {
         return break_lane(lane, "a status or content type out of range");
     }
-    // A private copy is checked and used: the lane could change its own meanwhile.
-    if (fields_length > 0) fields_.assign(region_.at(fields_offset), fields_length);
-    const char* fields = fields_.data();
+    const bool before = flags & layout::answer_flag::FIELDS_BEFORE;
+    if (!copy_fields(lane, exchange, before, fields_offset, fields_length)) {
+        return break_lane(lane, "fields before an answer that did not come");
+    }
     const bool own_date = flags & layout::answer_flag::OWN_DATE;
-    if (fields_length > 0 && !http::fields_valid(fields, fields_length, own_date)) {
+    if (!http::fields_valid(fields_.data(), fields_.size(), own_date)) {
         return break_lane(lane, "fields that are not well-formed");
     }
     Connection& connection = connections_[exchange.connection];
@@ -94,8 +134,8 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
     head.content_type = layout::ContentType(type);
     head.minor_version = exchange.minor_version;
     head.own_date = own_date;
-    head.fields = fields;
-    head.fields_length = fields_length;
+    head.fields = fields_.data();
+    head.fields_length = fields_.size();
     head.length_known = length_known;
     head.content_length = total;
     if (!length_known && !exchange.is_head && !statusless_body) {
@@ -133,14 +173,7 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
         segments_.hold_range(offset, length);
         add_part(exchange, start, length, Hold{offset, length, HoldKind::segments}, stream_bytes);
     } else {
-        const std::uint32_t size =
-            std::max<std::uint32_t>(std::bit_ceil(std::uint32_t(head_bytes + chunk_bytes)), layout::GRANULE_BYTES);
-        const std::uint32_t block = size > 65536 ? layout::NO_OFFSET : segments_.take_block(size);
-        if (block == layout::NO_OFFSET) return break_off(lane, exchange, last);
-        char* at = region_.at(block);
-        http::write_head(head, date_, at + head_bytes);
-        std::memcpy(at + head_bytes, chunk_line, chunk_bytes);
-        add_part(exchange, at, std::uint32_t(head_bytes) + chunk_bytes, Hold{block, size, HoldKind::block});
+        if (!add_head(exchange, head, {chunk_line, chunk_bytes})) return break_off(lane, exchange, last);
         if (near_length > 0) {
             segments_.hold_range(body, near_length);
             add_part(exchange, region_.at(body), near_length, Hold{body, near_length, HoldKind::segments},
@@ -159,6 +192,35 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
         exchange.streams = true;
         ++streams_;
     }
+}
+
+// A head that is longer than its headroom, and what is to stand `behind` it: in a block of its own, or where memory is in
+// pieces, in several. False: there is no memory for it.
+template <class K>
+bool Reactor<K>::add_head(Exchange& exchange, const http::ResponseHead& head, std::string_view behind) {
+    const std::size_t head_bytes = http::head_size(head);
+    const std::size_t bytes = head_bytes + behind.size();
+    if (bytes > memory::Arena::MAX_BLOCK) return false;
+    const auto size = std::max(std::bit_ceil(std::uint32_t(bytes)), layout::GRANULE_BYTES);
+    const std::uint32_t block = segments_.take_block(size);
+    if (block != layout::NO_OFFSET) {
+        char* at = region_.at(block);
+        http::write_head(head, date_, at + head_bytes);
+        std::memcpy(at + head_bytes, behind.data(), behind.size());
+        add_part(exchange, at, std::uint32_t(bytes), Hold{block, size, HoldKind::block});
+        return true;
+    }
+    head_.resize(head_bytes);
+    http::write_head(head, date_, head_.data() + head_bytes);
+    head_.append(behind);
+    for (std::size_t at = 0; at < bytes; at += layout::SEGMENT_BYTES) {
+        const std::uint32_t piece = segments_.take_block(layout::SEGMENT_BYTES);
+        if (piece == layout::NO_OFFSET) return false;
+        const auto length = std::uint32_t(std::min<std::size_t>(bytes - at, layout::SEGMENT_BYTES));
+        std::memcpy(region_.at(piece), head_.data() + at, length);
+        add_part(exchange, region_.at(piece), length, Hold{piece, layout::SEGMENT_BYTES, HoldKind::block});
+    }
+    return true;
 }
 
 // A part lies in the lane's credits, with room for a chunk's size line before it and for its CRLF behind it.

@@ -19,6 +19,8 @@ std::int32_t Reactor<K>::reserve_lane() {
         lanes_[i].held = 0;
         lanes_[i].run_target = 2;
         lanes_[i].shared().kept_bytes = kept_bytes_max_;
+        // A long head is held until it has left: a sixteenth of the arena, as for whatever one may hold.
+        lanes_[i].shared().fields_bytes = std::min(layout::ANSWER_FIELDS_BYTES, settings_.limits.arena_bytes / SHARE);
         broken_lanes_ &= ~(1u << i);
         return std::int32_t(i);
     }

@@ -162,6 +162,7 @@ void Reactor<K>::read_entry(LaneEnd& lane, const layout::Entry& entry) {
     }
     switch (type) {
         case EntryType::answer: return take_answer(lane, exchange, entry);
+        case EntryType::fields: return take_fields(lane, exchange, entry);
         case EntryType::part: return take_part(lane, exchange, entry);
         case EntryType::end: return take_end(lane, exchange, entry);
         case EntryType::fail: return take_fail(lane, exchange);
@@ -207,12 +208,14 @@ bool Reactor<K>::claim_range(LaneEnd& lane, std::uint32_t begin, std::uint32_t e
     return true;
 }
 
-// The lane's own hold on the run's segments before `until` (region offset / SEGMENT_BYTES) ends.
+// The lane's own hold on the run's segments before `until` (region offset / SEGMENT_BYTES) ends. They are not the run's any
+// more: they may come back to the lane as another one while this one is still there.
 template <class K>
 void Reactor<K>::drop_run(CreditRun& run, std::uint32_t until) {
     for (; run.dropped < until; ++run.dropped) {
         segments_.drop(segments_.segment_of(run.dropped * layout::SEGMENT_BYTES));
     }
+    run.begin = run.dropped * layout::SEGMENT_BYTES;
 }
 
 template <class K>

@@ -101,7 +101,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const unsigned status = head.status;
     const bool interim = status >= 100 && status < 200;
-    const bool has_length = head.length_known && !interim && status != 204;
+    const bool unsaid = status == 204 || (status == 304 && head.content_length == 0);
+    const bool has_length = head.length_known && !interim && !unsaid;
     const bool has_coding =
         !head.length_known && head.chunked && head.minor_version != 0 && !interim && status != 204 && status != 304;
     HOLDS(parsed.framing == (has_length   ? http::Framing::length

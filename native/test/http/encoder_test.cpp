@@ -105,6 +105,10 @@ TEST("http encoder: framing by status") {
         CHECK(encode(head).find("Transfer-Encoding") == std::string::npos);
         head.minor_version = 1;
     }
+    head.status = 304;
+    head.length_known = true;
+    head.content_length = 0;
+    CHECK_EQ(encode(head), "HTTP/1.1 304 Not Modified\r\n" + DATE + "\r\n");
 }
 
 TEST("http encoder: numbers of every length") {

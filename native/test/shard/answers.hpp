@@ -99,7 +99,7 @@ private:
         if (end == std::string::npos) {
             const std::string_view start = "HTTP/1.1 ";
             const std::size_t known = std::min(buffer_.size(), start.size());
-            if (buffer_.compare(0, known, start.substr(0, known)) != 0 || buffer_.size() > 20000) malformed = true;
+            if (buffer_.compare(0, known, start.substr(0, known)) != 0 || buffer_.size() > 40000) malformed = true;
             return false;
         }
         current_ = Answer{};

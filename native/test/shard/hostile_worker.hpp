@@ -148,7 +148,7 @@ private:
     }
 
     void act() {
-        const std::uint32_t deed = dice_.below(wild_ ? 21 : 18);
+        const std::uint32_t deed = dice_.below(wild_ ? 22 : 19);
         const Held mine = held();
         switch (deed) {
             case 0:
@@ -164,7 +164,7 @@ private:
             case 10: return consume();
             case 11: {
                 const std::uint32_t first = std::uint32_t(EntryType::answer);
-                const std::uint32_t types = std::uint32_t(EntryType::continue_) - first + 1;
+                const std::uint32_t types = std::uint32_t(EntryType::fields) - first + 1;
                 return push(EntryType(first + dice_.below(types)), mine.slot, mine.generation, offset(), length());
             }
             case 12: return set_state(mine, SlotState(dice_.below(7)));
@@ -175,6 +175,7 @@ private:
                 return push(EntryType(dice_.below(256)), slot(), any(), any(), any());
             case 16: return write(lane_ + offsetof(layout::Lane, credit_starved), dice_.below(4));
             case 17: return keep();
+            case 18: return fields(mine);
             default: return smear();
         }
     }
@@ -201,7 +202,7 @@ private:
         std::uint32_t fields = body + bytes;
         std::uint32_t fields_length = 0;
         std::uint16_t status = std::uint16_t(200 + dice_.below(400));
-        std::uint8_t flags = dice_.chance(60) ? 1 : std::uint8_t(dice_.below(32));
+        std::uint8_t flags = dice_.chance(60) ? 1 : std::uint8_t(dice_.below(64));
         std::uint8_t type = std::uint8_t(dice_.below(5));
         double total = dice_.chance(50) ? double(bytes) : -1;
         switch (dice_.below(30)) {
@@ -238,6 +239,14 @@ private:
         if (dice_.below(12) == 0) begin = offset();
         if (dice_.below(12) == 0) bytes = length();
         push(EntryType::keep, number(), dice_.chance(90) ? 0 : any(), begin, bytes);
+        if (begin == cursor_ && bytes <= end_ - cursor_) cursor_ += bytes;
+    }
+    void fields(const Held& mine) {
+        std::uint32_t begin = cursor_;
+        std::uint32_t bytes = std::min(end_ - cursor_, 1 + dice_.below(9000));
+        if (dice_.below(8) == 0) begin = offset();
+        if (dice_.below(8) == 0) bytes = length();
+        push(EntryType::fields, mine.slot, mine.generation, begin, bytes);
         if (begin == cursor_ && bytes <= end_ - cursor_) cursor_ += bytes;
     }
     void part(const Held& mine) {

@@ -360,18 +360,20 @@ REACTOR_TEST(BrokenEntries, "reactor: entries that cannot be break their lane, a
               [](Rig& rig, Started at) { rig.worker.push(EntryType::give_back, at.slot, at.generation + 1); });
     for (unsigned type = 0; type < 256; type += type < 16 ? 1 : 60) {
         const EntryType each = EntryType(type);
-        if (each >= EntryType::answer && each <= EntryType::continue_) continue;
+        if (each >= EntryType::answer && each <= EntryType::fields) continue;
         breaks<K>("an unknown type", entry(each, 0, 0));
     }
     for (const std::uint32_t offset : {0u, 255u, 256u, 4096u, 0x10000u, 0x7fffffffu, 0xfffffffeu, 0xfffff000u}) {
         breaks<K>("an answer from anywhere", entry(EntryType::answer, offset, 100));
         breaks<K>("a part from anywhere", entry(EntryType::part, offset, 100));
         breaks<K>("trailers from anywhere", entry(EntryType::end, offset, 100));
+        breaks<K>("fields from anywhere", entry(EntryType::fields, offset, 100));
         breaks<K>("a body part that it never had", entry(EntryType::consumed, offset, 100));
     }
     breaks<K>("an answer without memory that has a body", entry(EntryType::answer, layout::NO_OFFSET, 5));
     breaks<K>("the end of what has not begun", entry(EntryType::end, 0, 0));
     breaks<K>("nothing consumed", entry(EntryType::consumed, 0, 0));
+    breaks<K>("no fields", entry(EntryType::fields, 0, 0));
 }
 
 REACTOR_TEST(BrokenAnswers, "reactor: answer fields that cannot be break their lane, and nothing else") {

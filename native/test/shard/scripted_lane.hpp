@@ -155,6 +155,15 @@ public:
         return Outcome::done;
     }
 
+    // A piece of the fields of an answer to come. `starved`: nothing was done.
+    Outcome fields(std::uint32_t index, std::uint32_t generation, std::string_view bytes) {
+        const std::uint32_t begin = take(std::uint32_t(bytes.size()));
+        if (begin == layout::NO_OFFSET) return Outcome::starved;
+        std::memcpy(at(begin), bytes.data(), bytes.size());
+        push(EntryType::fields, index, generation, begin, std::uint32_t(bytes.size()));
+        return Outcome::done;
+    }
+
     // Has a body kept for answers to come. `starved`: nothing was done.
     Outcome keep(std::uint32_t number, std::string_view bytes) {
         const std::uint32_t begin = take(std::uint32_t(bytes.size()));

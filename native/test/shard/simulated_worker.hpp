@@ -90,6 +90,7 @@ private:
         std::size_t sent = 0;
         std::uint64_t left = 0;
         std::string fields = {};
+        std::size_t fields_sent = 0;  // of those that come before their answer
     };
     using Key = std::uint64_t;
 
@@ -196,6 +197,10 @@ private:
                                                        : dice_.below(plan_.answer_max));
         if (dice_.chance(30)) work.fields = encoded_field("X-Id", std::to_string(work.id));
         if (dice_.chance(5)) work.fields += encoded_field("X-Long", std::string(dice_.below(1000), 'f'));
+        if (dice_.chance(5)) {
+            const std::uint32_t most = lane.lane().fields_bytes - std::uint32_t(work.fields.size());
+            work.fields += encoded_field("X-Longer", std::string(dice_.below(most - 20), 'f'));
+        }
         works_.insert_or_assign(key_of(slot, generation), std::move(work));
     }
 
@@ -270,15 +275,19 @@ private:
         const std::uint32_t most = std::max(lane.available(), 3800u) - 20;
         const std::string_view piece = rest.substr(0, dice_.between(1, std::min(plan_.part_max, most)));
         if (!work.streaming) {
+            const bool before = work.fields.size() > 2000;
+            if (before && !send_fields(slot, generation, work)) return false;
             const bool known = dice_.chance(30);
-            const std::uint8_t flags = known ? layout::answer_flag::LENGTH_KNOWN : 0;
+            const auto flags = std::uint8_t((known ? layout::answer_flag::LENGTH_KNOWN : 0) |
+                                            (before ? layout::answer_flag::FIELDS_BEFORE : 0));
             const std::string_view first = dice_.chance(50) ? piece.substr(0, 2000) : std::string_view{};
             const auto outcome = lane.answer(slot, generation,
                                              {.body = first,
-                                              .fields = work.fields,
+                                              .fields = before ? std::string_view{} : work.fields,
                                               .flags = flags,
                                               .length = known ? double(work.answer.size()) : -1});
             if (outcome == Outcome::starved) return false;
+            if (before) gathering_ = ~Key{0};
             if (outcome == Outcome::abandoned) return true;
             work.streaming = true;
             work.sent = first.size();
@@ -300,6 +309,21 @@ private:
         return false;
     }
 
+    // Those of one answer at a time. False: they wait for another's, or for credits.
+    bool send_fields(std::uint32_t slot, std::uint32_t generation, Work& work) {
+        const Key key = key_of(slot, generation);
+        if (gathering_ != key && works_.contains(gathering_)) return false;
+        gathering_ = key;
+        while (work.fields_sent < work.fields.size()) {
+            const std::uint32_t most = std::max(lane.available(), 4000u);
+            const auto piece = std::string_view(work.fields).substr(work.fields_sent, dice_.between(1, most));
+            if (lane.fields(slot, generation, piece) != ScriptedLane::Outcome::done) return false;
+            work.fields_sent += piece.size();
+            if (dice_.chance(20)) return false;
+        }
+        return true;
+    }
+
     void consume() {
         const std::size_t at = dice_.below(std::uint32_t(parts_.size()));
         const BodyPart& part = parts_[at];
@@ -315,6 +339,7 @@ private:
     std::map<Key, Work> works_;
     std::vector<BodyPart> parts_;
     std::uint32_t pages_[3] = {};  // which is kept under which number; 0: none
+    Key gathering_ = ~Key{0};      // whose fields are coming before their answer
 };
 
 }  // namespace pinion::test

@@ -1,0 +1,119 @@
+// Fields that come before their answer, in pieces: they need no run of credits that is as long as they are.
+#include "test/shard/on_both_kernels.hpp"
+
+namespace pinion::test {
+namespace {
+
+using Outcome = ScriptedLane::Outcome;
+
+shard::Settings settings_with(std::uint32_t segments) {
+    shard::Settings settings = small_settings();
+    settings.limits.arena_bytes = segments * layout::SEGMENT_BYTES;
+    settings.limits.connection_bytes = 20 * 1024;
+    return settings;
+}
+
+// As a lane must: of one answer after the other, and what it waits for comes.
+template <class K>
+bool send_fields(ReactorRig<K>& rig, Started at, std::string_view fields, std::uint32_t piece) {
+    while (!fields.empty()) {
+        const auto some = fields.substr(0, piece);
+        const bool sent = rig.until([&] { return rig.worker.fields(at.slot, at.generation, some) == Outcome::done; });
+        if (!sent) return false;
+        fields.remove_prefix(some.size());
+    }
+    return true;
+}
+
+template <class K>
+Outcome answer_behind(ReactorRig<K>& rig, Started at, std::string_view body, std::string_view fields = {}) {
+    return rig.worker.answer(at.slot, at.generation,
+                             {.body = body, .fields = fields, .flags = layout::answer_flag::FIELDS_BEFORE});
+}
+
+REACTOR_TEST(Pieces, "fields: cut anywhere, longer than all that a lane may have at a time, again and again") {
+    // A lane of 16 segments has two runs of one segment each; one of 128 two of four.
+    for (const std::uint32_t segments : {16u, 128u}) {
+        ReactorRig<K> rig(settings_with(segments));
+        REQUIRE_EQ(rig.failure, "");
+        const std::uint32_t lane = rig.go_live();
+        const std::uint32_t most = rig.worker.lane().fields_bytes;
+        CHECK_EQ(most, std::min(segments * layout::SEGMENT_BYTES / 16, layout::ANSWER_FIELDS_BYTES));
+        auto peer = rig.connect();
+        std::size_t answered = 0;
+        for (const std::uint32_t piece : {4096u, 4095u, 1000u, 3u}) {
+            const std::string value(most - 100, 'v');
+            peer->write(get("/h/x"));
+            const Started at = next_request(rig);
+            REQUIRE(send_fields(rig, at, encoded_field("X-Value", value), piece));
+            REQUIRE(rig.until(
+                [&] { return answer_behind(rig, at, "body", encoded_field("X-More", "more")) == Outcome::done; }));
+            rig.worker.end(at.slot, at.generation);
+            rig.until([&] { return peer->in.answers.size() == answered + 1; });
+            std::printf("DBG %u %u ended %d reset %d malformed %d broken %d rest %zu pushed %d free %u\n", segments,
+                        piece, peer->ended, peer->reset_seen, peer->in.malformed, rig.reactor->lane_broken(lane),
+                        peer->in.rest().size(), rig.worker.all_pushed(), rig.reactor->segments().free_count());
+            REQUIRE(rig.until([&] { return peer->in.answers.size() == answered + 1; }));
+            const Answer& answer = peer->in.answers[answered++];
+            CHECK_EQ(answer.body, "body");
+            CHECK(answer.has("X-Value: " + value));
+            CHECK(answer.has("X-More: more"));
+        }
+        CHECK(!rig.reactor->lane_broken(lane));
+        rig.check_all_returned();
+    }
+}
+
+REACTOR_TEST(Dropped,
+             "fields: those of an answer that does not name them are dropped, as are those of one that is gone") {
+    ReactorRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    const std::uint32_t lane = rig.go_live();
+    auto gone = rig.connect();
+    gone->write(get("/h/x"));
+    const Started first = next_request(rig);
+    REQUIRE(send_fields(rig, first, encoded_field("X-Gone", "a"), 5));
+    gone->close(true);
+    REQUIRE(rig.until([&] { return rig.reactor->connection_count() == 0; }));
+    REQUIRE(send_fields(rig, first, encoded_field("X-Late", "b"), 5));
+    rig.worker.give_back(first.slot, first.generation);
+    auto peer = rig.connect();
+    peer->write(get("/h/x"));
+    const Started second = next_request(rig);
+    REQUIRE(send_fields(rig, second, encoded_field("X-Dropped", "c"), 5));
+    rig.worker.answer(second.slot, second.generation, {.status = 500, .body = "sorry"});
+    REQUIRE(rig.until([&] { return peer->in.answers.size() == 1; }));
+    CHECK_EQ(peer->in.answers[0].status, 500u);
+    CHECK(peer->in.answers[0].head.find("X-") == std::string::npos);
+    CHECK(!rig.reactor->lane_broken(lane));
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(Broken, "fields: what cannot be breaks the lane") {
+    const auto breaks = [](auto crime) {
+        ReactorRig<K> rig;
+        REQUIRE_EQ(rig.failure, "");
+        const std::uint32_t lane = rig.go_live();
+        auto peer = rig.connect();
+        peer->write(get("/h/x"));
+        crime(rig, next_request(rig));
+        CHECK(rig.until([&] { return rig.reactor->lane_broken(lane); }));
+        CHECK(rig.until([&] { return peer->in.answers.size() == 1; }));
+        CHECK_EQ(peer->in.answers[0].status, 502u);
+        rig.check_all_returned();
+    };
+    using Rig = ReactorRig<K>;
+    breaks([](Rig& rig, Started at) { answer_behind(rig, at, "no fields have come"); });
+    breaks([](Rig& rig, Started at) {
+        send_fields(rig, {at.slot, at.generation}, encoded_field("X", "a\r\nSet-Cookie: b"), 7);
+        answer_behind(rig, at, "x");
+    });
+    breaks([](Rig& rig, Started at) {
+        send_fields(rig, at, encoded_field("X", "cut off").substr(0, 8), 3);
+        answer_behind(rig, at, "x");
+    });
+    breaks([](Rig& rig, Started at) { send_fields(rig, at, std::string(40000, 'x'), 4096); });
+}
+
+}  // namespace
+}  // namespace pinion::test

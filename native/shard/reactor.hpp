@@ -37,6 +37,11 @@
 #include "shard/segments.hpp"
 #include "shard/settings.hpp"
 
+namespace pinion::test {
+template <class K>
+class Audit;  // native/test/shard/audit.hpp: what a test checks of a reactor between its steps
+}
+
 namespace pinion::shard {
 
 using layout::SlotState;
@@ -104,6 +109,7 @@ public:
     bool lane_broken(std::uint32_t lane) const { return broken_lanes_ & (1u << lane); }
 
 private:
+    friend class test::Audit<K>;
     using Token = io::Token;
     using Operation = io::Operation;
 

@@ -141,14 +141,18 @@ void Reactor<K>::take_consumed(LaneEnd& lane, const layout::Entry& entry) {
     const std::uint32_t offset = entry.argument;
     const std::uint32_t length = entry.argument2;
     if (!has_body_part(lane.index(), offset, length)) return break_lane(lane, "a body part that it never had");
+    Exchange& exchange = exchanges_[entry.head >> 8];
+    const bool was_full = body_full(exchange);
     count_body_part(offset, length, lane.index(), -1);
     segments_.drop_range(offset, length);
-    Exchange& exchange = exchanges_[entry.head >> 8];
     if (exchange.generation != entry.generation || exchange.stage == Stage::free) return;
     exchange.body_held -= std::min(segments_.spanned(offset, length), exchange.body_held);
     if (exchange.body_open && exchange.connection != NONE) {
         Connection& connection = connections_[exchange.connection];
-        exchange.body_deadline_ms = std::max(exchange.body_deadline_ms, clock_.now_ms + settings_.timeouts.body);
+        // Until now it was not the client who was slow; one whose parts are read at once has no more time for that.
+        if (was_full) {
+            exchange.body_deadline_ms = std::max(exchange.body_deadline_ms, clock_.now_ms + settings_.timeouts.body);
+        }
         mark(connection);
         read_input(connection);
     }

@@ -92,7 +92,8 @@ struct Plan {
         date = !head.own_date;
         content_type = CONTENT_TYPE_LINES[static_cast<std::size_t>(head.content_type)];
         if (head.length_known) {
-            // RFC 9110 §8.6: never with 204; with 304 it says what a 200 would have had, and 0 is just that it has none.
+            // RFC 9110 §8.6: never with 204; with 304 it says what a 200 would have had, and 0 is just that it has
+            // none.
             const bool unsaid = head.status == 204 || (head.status == 304 && head.content_length == 0);
             if (!unsaid) digits = digit_count(head.content_length);
         } else if (head.chunked && head.minor_version != 0 && head.status != 204 && head.status != 304) {

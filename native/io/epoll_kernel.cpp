@@ -104,7 +104,7 @@ void EpollKernel::watch_writable(int fd, Descriptor& descriptor) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.fd = fd;
-    if (epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) < 0) {
+    if (PINION_FAULT(epoll_ctl) || epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) < 0) {
         descriptor.writer.length = 0;
         return complete(descriptor.writer.token, -errno);
     }
@@ -160,7 +160,7 @@ void EpollKernel::queue_read(int fd, Descriptor& descriptor) {
 }
 
 void EpollKernel::shutdown_write(Socket socket, Token token) {
-    complete(token, ::shutdown(socket, SHUT_WR) < 0 ? -errno : 0);
+    complete(token, PINION_FAULT(shutdown, token) || ::shutdown(socket, SHUT_WR) < 0 ? -errno : 0);
 }
 
 void EpollKernel::close(Socket socket, Token token) {
@@ -170,7 +170,7 @@ void EpollKernel::close(Socket socket, Token token) {
         if (descriptor.writer.length != 0) complete(descriptor.writer.token, -ECANCELED);
         forget(socket);
     }
-    complete(token, ::close(socket) < 0 ? -errno : 0);
+    complete(token, ::close(socket) < 0 || PINION_FAULT(close, token) ? -errno : 0);
 }
 
 void EpollKernel::cancel(Token target) {
@@ -262,15 +262,17 @@ void EpollKernel::try_send(int fd) {
     if (writer.length == 0) return;  // cancelled since
     ssize_t sent;
     do {
-        if (PINION_FAULT(send)) {
+        if (PINION_FAULT(send, writer.token)) {
             sent = -1;
         } else if (writer.vectors != nullptr) {
+            std::size_t count = writer.length;
             msghdr header{};
-            header.msg_iov = const_cast<iovec*>(writer.vectors);
-            header.msg_iovlen = writer.length;
+            header.msg_iov = const_cast<iovec*>(PINION_SHORTENED_VECTORS(writer.token, writer.vectors, count));
+            header.msg_iovlen = count;
             sent = sendmsg(fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
         } else {
-            sent = ::send(fd, writer.from, writer.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+            sent = ::send(fd, writer.from, PINION_SHORTENED(send, writer.token, writer.length),
+                          MSG_NOSIGNAL | MSG_DONTWAIT);
         }
     } while (sent < 0 && errno == EINTR);
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return watch_writable(fd, descriptor);
@@ -312,8 +314,9 @@ bool EpollKernel::receive_one(int fd) {
         into = arena_ + std::size_t{segment} * segment_bytes_;
         length = segment_bytes_;
     }
+    const std::size_t wanted = PINION_SHORTENED(receive, reader.token, length);
     ssize_t got;
-    do got = PINION_FAULT(receive) ? -1 : recv(fd, into, length, MSG_DONTWAIT);
+    do got = PINION_FAULT(receive, reader.token) ? -1 : recv(fd, into, wanted, MSG_DONTWAIT);
     while (got < 0 && errno == EINTR);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         descriptor.readable = false;
@@ -321,7 +324,7 @@ bool EpollKernel::receive_one(int fd) {
     }
     // A short read has emptied the socket; whatever comes then brings a new edge. But an end that was told of earlier
     // does not.
-    if (got > 0 && std::size_t(got) < length && !descriptor.ending) descriptor.readable = false;
+    if (got > 0 && std::size_t(got) < wanted && !descriptor.ending) descriptor.readable = false;
     if (got <= 0) {
         finish_reader(descriptor, got < 0 ? -errno : 0);
         return false;
@@ -339,7 +342,7 @@ void EpollKernel::accept_some(int fd) {
     for (int n = 0; n < ACCEPTS_AT_A_TIME; ++n) {
         Descriptor& descriptor = descriptors_[std::size_t(fd)];
         int accepted;
-        do accepted = PINION_FAULT(accept) ? -1 : accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
+        do accepted = PINION_FAULT(accept, descriptor.reader.token) ? -1 : accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
         while (accepted < 0 && errno == EINTR);
         if (accepted < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             descriptor.readable = false;

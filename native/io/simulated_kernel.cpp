@@ -101,6 +101,22 @@ std::size_t SimulatedKernel::open_sockets() const {
         std::count_if(sockets_.begin(), sockets_.end(), [](std::int64_t client) { return client >= 0; }));
 }
 
+std::size_t SimulatedKernel::owed() const {
+    std::size_t count = operations_.size();
+    for (const InFlight& each : queued_) count += each.kind != Kind::cancel;
+    for (const Completion& each : completed_) count += !each.more;
+    return count;
+}
+
+std::size_t SimulatedKernel::owed(Token of) const {
+    const auto is = [of](Token token) { return token.pack() == of.pack(); };
+    std::size_t count = 0;
+    for (const InFlight& each : operations_) count += is(each.token);
+    for (const InFlight& each : queued_) count += each.kind != Kind::cancel && is(each.token);
+    for (const Completion& each : completed_) count += !each.more && is(each.token);
+    return count;
+}
+
 // --- the shard's side: operations are queued, the contract is checked at once ---
 
 std::string SimulatedKernel::open(const KernelOptions& options) {
@@ -391,7 +407,7 @@ bool SimulatedKernel::step_accept(InFlight& operation) {
 }
 
 // What every receive has to look at first. True: it has ended.
-bool SimulatedKernel::inbound_failed(Peer& peer, const InFlight& operation) {
+bool SimulatedKernel::inbound_failed(Peer& peer, const InFlight& operation, int without_memory) {
     if (peer.reset && !peer.reset_seen) {
         peer.reset_seen = true;
         return complete(operation, -ECONNRESET);
@@ -399,14 +415,14 @@ bool SimulatedKernel::inbound_failed(Peer& peer, const InFlight& operation) {
     if (peer.inbound.empty()) return complete(operation, 0);
     if (simulation.next_receive_error != 0)
         return complete(operation, -std::exchange(simulation.next_receive_error, 0));
-    if (chance(simulation.out_of_memory)) return complete(operation, -ENOMEM);
+    if (chance(simulation.out_of_memory)) return complete(operation, -without_memory);
     return false;
 }
 
 bool SimulatedKernel::step_receive(InFlight& operation) {
     Peer* peer = peer_of(operation.socket);
     if (peer == nullptr) return complete(operation, -EBADF);
-    if (inbound_failed(*peer, operation)) return true;
+    if (inbound_failed(*peer, operation, ENOMEM)) return true;
     if (published_.empty() || chance(simulation.no_segments)) return complete(operation, -ENOBUFS);
     const std::uint32_t segment = take_segment();
     const std::size_t length = portion(std::min<std::size_t>(peer->inbound.size(), options_.segment_bytes));
@@ -418,7 +434,7 @@ bool SimulatedKernel::step_receive(InFlight& operation) {
 bool SimulatedKernel::step_receive_into(InFlight& operation) {
     Peer* peer = peer_of(operation.socket);
     if (peer == nullptr) return complete(operation, -EBADF);
-    if (inbound_failed(*peer, operation)) return true;
+    if (inbound_failed(*peer, operation, chance(128) ? ENOMEM : ENOBUFS)) return true;
     const std::size_t length = portion(std::min(peer->inbound.size(), operation.ranges[0].iov_len));
     std::memcpy(operation.ranges[0].iov_base, peer->inbound.data(), length);
     peer->inbound.erase(0, length);
@@ -454,7 +470,7 @@ bool SimulatedKernel::step_send(InFlight& operation) {
 bool SimulatedKernel::step_shutdown(const InFlight& operation) {
     Peer* peer = peer_of(operation.socket);
     if (peer == nullptr) return complete(operation, -EBADF);
-    if (peer->reset) return complete(operation, -ENOTCONN);
+    if (peer->reset || chance(simulation.shutdown_fails)) return complete(operation, -ENOTCONN);
     peer->outbound_ended = true;
     return complete(operation, 0);
 }
@@ -473,7 +489,7 @@ bool SimulatedKernel::step_close(const InFlight& operation) {
     if (!peer->inbound.empty() || peer->reset_on_close) reset_by_server(*peer);
     peer->inbound.clear();
     sockets_[std::size_t(operation.socket - FIRST_SOCKET)] = -1;
-    return complete(operation, 0);
+    return complete(operation, chance(simulation.close_fails) ? -EIO : 0);
 }
 
 bool SimulatedKernel::complete(const InFlight& operation, std::int32_t result, std::uint32_t segment, bool more) {

@@ -29,7 +29,9 @@ struct Simulation {
     unsigned accept_fails = 6;     // -EMFILE, -ENOMEM and so on, although a connection waits
     unsigned cancel_late = 128;    // what is ready comes before the cancellation
     unsigned send_fails = 0;       // -ECANCELED or -EFAULT as if the sending thread had died
-    unsigned out_of_memory = 0;    // a send or receive ends with -ENOMEM or -ENOBUFS
+    unsigned out_of_memory = 0;    // a send or receive ends with -ENOMEM, or where it has its memory with -ENOBUFS
+    unsigned shutdown_fails = 0;   // -ENOTCONN, and the write side stays open
+    unsigned close_fails = 0;      // -EIO; the socket is closed all the same, as close(2) says of Linux
     bool arena_is_private = true;  // false: others write into it, so that its bytes are not looked at
     // Of the next one that could do something, then 0 again.
     std::size_t next_send = 0;  // bytes that it sends, if it has more
@@ -63,6 +65,7 @@ public:
     bool client_at_end(ClientId client) const;
     // The server's end was a reset, not an end of the stream.
     bool client_was_reset(ClientId client) const { return peers_[client].broken; }
+    bool was_accepted(ClientId client) const { return peers_[client].socket >= 0; }
     // The server has let go of the socket.
     bool closed_by_server(ClientId client) const { return peers_[client].closed; }
     // The thread that armed what is now in flight has died.
@@ -72,6 +75,10 @@ public:
     const std::vector<std::string>& violations() const { return violations_; }
     std::size_t in_flight() const { return operations_.size() + queued_.size(); }
     std::size_t open_sockets() const;
+    bool is_open(Socket socket) const { return peer_of(socket) != nullptr; }
+    // Operations that have not completed yet, or whose completion has not been harvested. `of`: those of this token.
+    std::size_t owed() const;
+    std::size_t owed(Token of) const;
     std::uint64_t waits() const { return waits_; }
 
     // --- the shard's side, as kernel.hpp has it ---
@@ -157,7 +164,7 @@ private:
     bool stream_goes_on(const InFlight& operation);
     bool complete(const InFlight& operation, std::int32_t result, std::uint32_t segment = NO_SEGMENT,
                   bool more = false);
-    bool inbound_failed(Peer& peer, const InFlight& operation);
+    bool inbound_failed(Peer& peer, const InFlight& operation, int without_memory);
     std::uint32_t take_segment();
     void tell_descriptor();
 

@@ -69,6 +69,7 @@ std::string UringKernel::map_ring(const KernelOptions& options, bool restricted)
     // Each connection may have a receive, a send and a cancel under way; beyond that the kernel keeps the overflow.
     const std::uint64_t completions =
         std::max<std::uint64_t>({std::uint64_t{options.lent_max} + options.connections, options.queue_depth * 2u, 256});
+    const std::uint32_t depth = std::clamp(options.queue_depth, 8u, 32768u);
     io_uring_params parameters{};
     int result = -EINVAL;
     for (const std::uint32_t optional :
@@ -77,8 +78,9 @@ std::string UringKernel::map_ring(const KernelOptions& options, bool restricted)
         parameters = {};
         parameters.flags =
             IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | optional | (restricted ? uring::SETUP_DISABLED : 0);
-        parameters.cq_entries = std::uint32_t(std::min<std::uint64_t>(completions, 65536));
-        result = io_uring_queue_init_params(std::clamp(options.queue_depth, 8u, 32768u), &ring_, &parameters);
+        parameters.cq_entries =
+            std::uint32_t(PINION_SHORTENED(queue, Token{}, std::min<std::uint64_t>(completions, 65536)));
+        result = io_uring_queue_init_params(unsigned(PINION_SHORTENED(queue, Token{}, depth)), &ring_, &parameters);
         if (result != -EINVAL) break;
     }
     if (result < 0) return uring::explain("io_uring_setup", -result);
@@ -179,7 +181,8 @@ void UringKernel::set_blocking(int listener) {
 
 // The ring's own operation always goes to a kernel worker thread, which costs more than the system call.
 void UringKernel::shutdown_write(Socket socket, Token token) {
-    if (::shutdown(socket, SHUT_WR) < 0) failed_shutdowns_.push_back({token, -errno, NO_SEGMENT, false});
+    if (PINION_FAULT(shutdown, token) || ::shutdown(socket, SHUT_WR) < 0)
+        failed_shutdowns_.push_back({token, -errno, NO_SEGMENT, false});
     next_entry(IORING_OP_NOP, -1, token);
 }
 
@@ -213,7 +216,7 @@ bool UringKernel::try_send(Completion* out, const io_uring_sqe& entry) {
     const int flags = int(entry.msg_flags) | MSG_DONTWAIT;
     ssize_t sent;
     do {
-        if (PINION_FAULT(send)) {
+        if (PINION_FAULT(send, Token::unpack(entry.user_data))) {
             sent = -1;
         } else if (entry.opcode == IORING_OP_SEND) {
             sent = ::send(entry.fd, from, entry.len, flags);

@@ -28,6 +28,7 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include "io/faults.hpp"
 #include "io/kernel.hpp"
 #include "io/sockets.hpp"
 #include "io/uring_constants.hpp"
@@ -47,6 +48,7 @@ public:
     void close_all();
 
     void accept(int listener, Token token, bool stream) {
+        PINION_REFUSED(accept, token);
         set_blocking(listener);
         io_uring_sqe* entry = next_entry(IORING_OP_ACCEPT, listener, token);
         entry->accept_flags = SOCK_CLOEXEC;
@@ -57,34 +59,40 @@ public:
     PeerState peer_state(Socket socket) const { return io::peer_state(socket); }
 
     void receive(Socket socket, Token token, bool stream) {
+        PINION_REFUSED(receive, token);
         io_uring_sqe* entry = next_entry(IORING_OP_RECV, socket, token);
         entry->ioprio = stream ? uring::RECEIVE_MULTISHOT : std::uint16_t{0};
         entry->flags = IOSQE_BUFFER_SELECT;
         entry->buf_group = BUFFER_GROUP;
         // A multishot takes whole buffers (length 0); a single one is told how long a buffer is.
-        entry->len = stream ? 0 : segment_bytes_;
+        entry->len = stream ? 0 : std::uint32_t(PINION_SHORTENED(receive, token, segment_bytes_));
     }
 
     void receive_into(Socket socket, Token token, void* into, std::size_t length) {
+        PINION_REFUSED(receive_into, token);
         io_uring_sqe* entry = next_entry(IORING_OP_RECV, socket, token);
         entry->addr = reinterpret_cast<std::uintptr_t>(into);
-        entry->len = clamped(length);
+        entry->len = clamped(PINION_SHORTENED(receive_into, token, length));
     }
 
     void send(Socket socket, Token token, const void* from, std::size_t length) {
+        PINION_REFUSED(send, token);
         io_uring_sqe* entry = next_entry(IORING_OP_SEND, socket, token);
         entry->addr = reinterpret_cast<std::uintptr_t>(from);
-        entry->len = clamped(length);
+        entry->len = clamped(PINION_SHORTENED(send, token, length));
         entry->msg_flags = MSG_NOSIGNAL;
     }
 
     void send_vectored(Socket socket, Token token, const iovec* vectors, unsigned count) {
+        PINION_REFUSED(send, token);
+        std::size_t pieces = count;
+        const iovec* const first = PINION_SHORTENED_VECTORS(token, vectors, pieces);
         io_uring_sqe* entry = next_entry(IORING_OP_SENDMSG, socket, token);
         // The kernel copies the header when it takes the entry, so one header for each place in the queue is enough.
         msghdr& header = header_of(entry);
         header = {};
-        header.msg_iov = const_cast<iovec*>(vectors);
-        header.msg_iovlen = count;
+        header.msg_iov = const_cast<iovec*>(first);
+        header.msg_iovlen = pieces;
         entry->addr = reinterpret_cast<std::uintptr_t>(&header);
         entry->len = 1;
         entry->msg_flags = MSG_NOSIGNAL;
@@ -138,6 +146,7 @@ public:
             completion.more = (entry.flags & uring::CQE_MORE) != 0;
             completion.segment = NO_SEGMENT;
             if (entry.flags & uring::CQE_BUFFER) take_buffer(completion, entry.flags >> uring::CQE_BUFFER_SHIFT);
+            PINION_COMPLETED(completion);
             if (completion.token.operation >= Operation::shutdown && !keep_rare(completion)) continue;
             ++taken;
         }

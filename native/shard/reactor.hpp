@@ -38,6 +38,11 @@
 #include "shard/segments.hpp"
 #include "shard/settings.hpp"
 
+namespace pinion::test {
+template <class K>
+class Audit;  // native/test/shard/audit.hpp: what a test checks of a reactor between its steps
+}
+
 namespace pinion::shard {
 
 using layout::SlotState;
@@ -112,6 +117,7 @@ public:
     void set_crash_loop(bool stands) { crash_loop_ = stands; }
 
 private:
+    friend class test::Audit<K>;
     using Token = io::Token;
     using Operation = io::Operation;
 

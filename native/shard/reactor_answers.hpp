@@ -34,8 +34,8 @@ void Reactor<K>::take_fields(LaneEnd& lane, const Exchange& exchange, const layo
     drop_run(lane.runs.front(), (begin + length) / layout::SEGMENT_BYTES);
 }
 
-// Makes the private copy of an answer's fields, that is checked and used: the lane could change its own meanwhile. False:
-// what it says has come before has not.
+// Makes the private copy of an answer's fields, that is checked and used: the lane could change its own meanwhile.
+// False: what it says has come before has not.
 template <class K>
 bool Reactor<K>::copy_fields(LaneEnd& lane, const Exchange& exchange, bool before, std::uint32_t offset,
                              std::uint32_t length) {
@@ -194,8 +194,8 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
     }
 }
 
-// A head that is longer than its headroom, and what is to stand `behind` it: in a block of its own, or where memory is in
-// pieces, in several. False: there is no memory for it.
+// A head that is longer than its headroom, and what is to stand `behind` it: in a block of its own, or where memory is
+// in pieces, in several. False: there is no memory for it.
 template <class K>
 bool Reactor<K>::add_head(Exchange& exchange, const http::ResponseHead& head, std::string_view behind) {
     const std::size_t head_bytes = http::head_size(head);

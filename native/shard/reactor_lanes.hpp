@@ -208,8 +208,8 @@ bool Reactor<K>::claim_range(LaneEnd& lane, std::uint32_t begin, std::uint32_t e
     return true;
 }
 
-// The lane's own hold on the run's segments before `until` (region offset / SEGMENT_BYTES) ends. They are not the run's any
-// more: they may come back to the lane as another one while this one is still there.
+// The lane's own hold on the run's segments before `until` (region offset / SEGMENT_BYTES) ends. They are not the
+// run's any more: they may come back to the lane as another one while this one is still there.
 template <class K>
 void Reactor<K>::drop_run(CreditRun& run, std::uint32_t until) {
     for (; run.dropped < until; ++run.dropped) {

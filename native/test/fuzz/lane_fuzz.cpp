@@ -11,14 +11,16 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size < 3) return 0;
-    // What the reactor says of broken lanes is said thousands of times a second. libFuzzer keeps a stderr of its own.
-    static std::FILE* const real_stderr = std::exchange(stderr, std::fopen("/dev/null", "we"));
+    // What the reactor says of broken lanes is said thousands of times a second.
+    static std::FILE* const nowhere = std::fopen("/dev/null", "we");
+    std::FILE* const real_stderr = std::exchange(stderr, nowhere);
     const std::uint64_t seed = std::uint64_t{data[0]} << 8 | data[1];
     const auto weather = data[2] % 4 == 0 ? pinion::test::Weather::hostile : pinion::test::Weather::wild;
     pinion::test::Simulation simulation(seed, weather, pinion::test::Dice(data + 3, size - 3));
     simulation.run();
+    stderr = real_stderr;
     if (!simulation.problem.empty()) {
-        std::fprintf(real_stderr, "%s\n", simulation.problem.c_str());
+        std::fprintf(stderr, "%s\n", simulation.problem.c_str());
         std::abort();
     }
     return 0;

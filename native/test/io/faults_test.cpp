@@ -1,12 +1,12 @@
 // The kernel classes once more, compiled into this file under other names, with system calls that fail now and then.
-#define PINION_FAULTS 1
+#define PINION_FAULTS scripted
 #define EpollKernel FaultyEpollKernel
 #define UringKernel FaultyUringKernel
 #include "io/epoll_kernel.cpp"
 #include "io/uring_kernel.cpp"
 #include "test/io/kernel_cases.hpp"
 
-namespace pinion::test {
+namespace pinion::test::scripted {
 
 namespace {
 
@@ -17,12 +17,12 @@ std::atomic<unsigned> calls{0};
 
 }  // namespace
 
-bool fault(Call call) {
+bool fault(Call call, io::Token) {
     if (failing.load() == int(call)) {
         errno = failing_error.load();
         return true;
     }
-    if (!interruptions.load() || call == Call::epoll_ctl) return false;
+    if (!interruptions.load() || call == Call::epoll_ctl || call > Call::send) return false;
     const unsigned count = calls.fetch_add(1);
     if (count % 3 != 0) return false;
     // A ring that is short of memory or has completions to be taken says so; the entries must not be lost.
@@ -30,6 +30,20 @@ bool fault(Call call) {
     errno = call == Call::uring_enter ? passing[count / 3 % 3] : EINTR;
     return true;
 }
+bool refused(Call, io::Token) { return false; }
+bool completed(io::Completion&) { return false; }
+std::size_t shortened(Call, io::Token, std::size_t length) { return length; }
+const iovec* shortened(io::Token, const iovec* vectors, std::size_t&) { return vectors; }
+
+}  // namespace pinion::test::scripted
+
+namespace pinion::test {
+
+using scripted::Call;
+using scripted::calls;
+using scripted::failing;
+using scripted::failing_error;
+using scripted::interruptions;
 
 namespace {
 

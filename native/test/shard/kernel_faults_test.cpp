@@ -43,6 +43,16 @@ public:
         CHECK_EQ(kernel.violations().size(), 0u);
     }
     std::size_t received = 0;
+    // Connections with such an operation in flight.
+    std::size_t armed(Operation operation) const {
+        std::size_t count = 0;
+        for (std::uint32_t index = 0; index < 4; ++index) {
+            for (std::uint32_t generation = 0; generation < 64; ++generation) {
+                count += kernel.owed(token(operation, index, generation));
+            }
+        }
+        return count;
+    }
 
 private:
     std::size_t reader_feed(AnswerReader& reader, ClientId from) {
@@ -54,11 +64,21 @@ private:
         layout::Entry entry;
         while (worker.pop(entry)) {
             const std::uint32_t slot = entry.head >> 8;
+            const std::uint64_t request = std::uint64_t{slot} << 32 | entry.generation;
             if (EntryType(entry.head & 0xff) == EntryType::body) {
                 worker.push(EntryType::consumed, slot, entry.generation, entry.argument, entry.argument2);
             }
+            if (request == reading_) {
+                const auto type = EntryType(entry.head & 0xff);
+                if (type == EntryType::body_end) worker.answer(slot, entry.generation, {.body = "all of it"});
+                if (type == EntryType::abort) worker.give_back(slot, entry.generation);
+            }
             if (EntryType(entry.head & 0xff) != EntryType::request) continue;
             if (!worker.start(slot, entry.generation)) continue;
+            if (worker.path(slot) == "/h/body") {  // answered at its end
+                reading_ = request;
+                continue;
+            }
             // Three parts and their chunks' lines, or one in place.
             const bool streamed = worker.path(slot) == "/h/streamed";
             const std::string body = known_bytes(7, 120);
@@ -72,6 +92,8 @@ private:
             worker.end(slot, entry.generation);
         }
     }
+
+    std::uint64_t reading_ = 0;  // slot and generation of the request whose body is read
 };
 
 const char* const PATHS[] = {"/h/whole", "/h/streamed", "/fixed"};
@@ -130,6 +152,57 @@ TEST("kernel faults: a receive that fails for want of segments, or with its thre
             rig.kernel.client_close(client);
             REQUIRE_EQ(answers.size(), 1u);
             CHECK_EQ(answers[0].status, 200u);
+        }
+    }
+    rig.check_all_returned();
+}
+
+TEST("kernel faults: a receive into a run that fails with its thread loses nothing, else it ends its connection only") {
+    FaultRig rig;
+    OPENED(rig);
+    const std::string head = "POST /h/body HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n";
+    const auto other = rig.client();
+    for (const int error : {ENOBUFS, ENOMEM, ENOTCONN, ECANCELED, EFAULT, EINTR}) {
+        const auto client = rig.client();
+        rig.kernel.client_send(client, head + std::string(50000, 'b'));
+        for (int n = 0; n < 30; ++n) rig.turn();
+        // Its rest is received into runs.
+        CHECK_EQ(rig.armed(Operation::receive_into), 1u);
+        rig.kernel.simulation.next_receive_error = error;
+        rig.kernel.client_send(client, std::string(150000, 'b'));
+        const std::vector<Answer> answers = rig.answers(client, 1);
+        CHECK_EQ(rig.kernel.simulation.next_receive_error, 0);
+        const bool goes_on = error == ECANCELED || error == EFAULT || error == EINTR;
+        CHECK_EQ(answers.size(), goes_on ? 1u : 0u);
+        if (goes_on) rig.kernel.client_close(client);
+        for (int n = 0; n < 20; ++n) rig.turn();
+        CHECK(rig.kernel.closed_by_server(client));
+        rig.kernel.client_send(other, get("/h/streamed"));
+        CHECK_EQ(rig.answers(other, 1).size(), 1u);
+    }
+    rig.kernel.client_close(other);
+    rig.check_all_returned();
+}
+
+TEST("kernel faults: a connection ends whatever its shutdown and its close come to") {
+    FaultRig rig;
+    OPENED(rig);
+    for (const unsigned shutdown_fails : {0u, 256u}) {
+        for (const unsigned close_fails : {0u, 256u}) {
+            rig.kernel.simulation.shutdown_fails = shutdown_fails;
+            rig.kernel.simulation.close_fails = close_fails;
+            const auto client = rig.client();
+            rig.kernel.client_send(client, get("/h/whole", "Connection: close\r\n"));
+            const std::vector<Answer> answers = rig.answers(client, 1);
+            REQUIRE_EQ(answers.size(), 1u);
+            CHECK(answers[0].close);
+            // The client does not close: that it is over is to be seen, by the write side's end or at the drain's
+            // bound.
+            for (int n = 0; n < 2500 && !rig.kernel.closed_by_server(client); ++n) rig.turn();
+            for (int n = 0; n < 5; ++n) rig.turn();
+            CHECK(rig.kernel.client_at_end(client));
+            CHECK(rig.kernel.closed_by_server(client));
+            CHECK_EQ(rig.reactor->connection_count(), 0u);
         }
     }
     rig.check_all_returned();

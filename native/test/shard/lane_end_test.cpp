@@ -1,5 +1,5 @@
-// A lane that is given up in the midst of what its worker does: an answer that has begun is broken off, never ended; the
-// memory that the thread may still write to stays out until it has ended.
+// A lane that is given up in the midst of what its worker does: an answer that has begun is broken off, never ended;
+// the memory that the thread may still write to stays out until it has ended.
 #include <cstring>
 
 #include "test/shard/on_both_kernels.hpp"

@@ -72,7 +72,7 @@ TEST("shard: a worker whose work the stand-in has done while it slept comes roun
         std::atomic<unsigned> woken{0};
         shard->attach(
             lane, [](void* count) { ++*static_cast<std::atomic<unsigned>*>(count); }, &woken);
-        shard->go_live(lane);
+        shard->go_live(lane, {});
         const auto until = [](auto&& condition) {
             const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);
             while (!condition()) {
@@ -124,7 +124,7 @@ TEST("shard: a lane that breaks is told of once, and again after it has been res
                 worker.attach(shard->region_base(), shard->lane_offset(lane));
                 shard->attach(
                     lane, [](void*) {}, nullptr);
-                shard->go_live(lane);
+                shard->go_live(lane, {});
                 CHECK_EQ(told, round - 1);
                 shard::store_release(worker.lane().response_tail, 1000u);
                 const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);

@@ -1,8 +1,8 @@
-// A client of the simulation: sends requests that it knows the answers to, in pieces, and judges what comes back.
+// A client of the simulation: sends requests that it knows the answers to, in pieces, and judges what comes back. It
+// speaks over the simulated kernel, or over anything that has the same calls.
 #pragma once
 
 #include <cstdio>
-#include <ctime>
 #include <random>
 #include <set>
 #include <string>
@@ -10,6 +10,7 @@
 
 #include "io/simulated_kernel.hpp"
 #include "test/shard/answers.hpp"
+#include "test/shard/clocked.hpp"
 
 namespace pinion::test {
 
@@ -66,16 +67,20 @@ inline bool is_known_answer(std::uint32_t id, const std::string& body) {
 }
 
 // The simulated kernel, with a clock that the simulation turns.
-class ClockedKernel : public io::SimulatedKernel {
+class ClockedKernel : public Clocked<io::SimulatedKernel> {
 public:
-    std::uint64_t now_ms = 100000;
-
-    timespec monotonic() const { return {time_t(now_ms / 1000), long(now_ms % 1000) * 1000000}; }
     bool closed_by_reset(ClientId client) const { return client_was_reset(client); }
 };
 
+// The trailer fields that request `id` may have behind a chunked body.
+inline std::string known_trailers(std::uint32_t id) {
+    return "X-Id: " + std::to_string(id) + "\r\nX-Known: " + known_bytes(id + 2000000, id % 7 == 0 ? 3000 : id % 50) +
+           "\r\n";
+}
+
 struct ClientPlan {
-    bool kind = false;  // nothing that could go wrong is tried: each request must be answered as wanted
+    bool kind = false;        // nothing that could go wrong is tried: each request must be answered as wanted
+    bool breaks_off = false;  // but its connection may end at any time
     std::uint32_t requests = 0;
     std::uint32_t body_max = 0;
     std::uint32_t fragment_max = 0;  // bytes sent at a time
@@ -87,9 +92,10 @@ struct ClientPlan {
     bool proxy_spoilt = false;       // what comes instead of the header is none: nothing is ever answered
 };
 
-class SimulatedClient {
+template <class Network>
+class ClientOf {
 public:
-    SimulatedClient(ClockedKernel& kernel, int listener, Dice& dice, const ClientPlan& plan, std::uint32_t& next_id)
+    ClientOf(Network& kernel, int listener, Dice& dice, const ClientPlan& plan, std::uint32_t& next_id)
         : kernel_(kernel), dice_(dice), plan_(plan), next_id_(next_id), client_(kernel.connect(listener)) {
         introduce();
     }
@@ -112,6 +118,7 @@ public:
     }
     std::uint16_t proxied_port() const { return plan_.proxied_port; }
 
+    typename Network::ClientId id() const { return client_; }
     bool over() const { return gone_ || ended_; }
     // Nothing is owed to it any more.
     bool satisfied() const {
@@ -154,6 +161,7 @@ public:
             const bool whole = reader_.ended();
             // A body without a length ends with the connection: whole if the server has not reset it.
             if (reader_.answers.size() > known && !kernel_.closed_by_reset(client_)) judge(known);
+            if (plan_.breaks_off) return;
             if (plan_.kind && (!whole || kernel_.closed_by_reset(client_))) wrong("the connection broke off");
             if (plan_.kind && !closing_seen_) wrong("the connection was closed although nobody asked for it");
         }
@@ -186,7 +194,7 @@ private:
     }
 
     void make_request() {
-        using Want = Request::Want;
+        using Want = typename Request::Want;
         ++made_;
         Request request{.id = next_id_++, .want = Want::handler};
         const std::uint32_t kind = dice_.below(100);
@@ -194,6 +202,7 @@ private:
         std::string method = "GET";
         std::string fields = "Host: sim\r\n";
         std::string body;
+        const bool trailers = dice_.chance(30);  // if its body is chunked
         if (kind < 12) {
             request.want = Want::fixed;
             target = "/fixed";
@@ -239,6 +248,7 @@ private:
         const std::string version = request.old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n";
         if (method == "POST" && !request.old && dice_.chance(50)) {
             fields += "Transfer-Encoding: chunked\r\n";
+            if (trailers) target += "/trailers";
             unsent_ += method + " " + target + version + fields + "\r\n";
             for (std::size_t at = 0; at < body.size();) {
                 const std::size_t length = std::min<std::size_t>(body.size() - at, dice_.between(1, 3000));
@@ -247,7 +257,7 @@ private:
                 unsent_ += line + body.substr(at, length) + "\r\n";
                 at += length;
             }
-            unsent_ += "0\r\n\r\n";
+            unsent_ += "0\r\n" + (trailers ? known_trailers(request.id) : "") + "\r\n";
         } else {
             if (method == "POST") fields += "Content-Length: " + std::to_string(body.size()) + "\r\n";
             unsent_ += method + " " + target + version + fields + "\r\n" + body;
@@ -259,7 +269,7 @@ private:
     }
 
     void judge(std::size_t index) {
-        using Want = Request::Want;
+        using Want = typename Request::Want;
         const Answer& answer = reader_.answers[index];
         if (index >= requests_.size()) return wrong("more answers than requests: " + answer.head.substr(0, 40));
         if (closing_seen_) return wrong("an answer behind the last one");
@@ -294,11 +304,11 @@ private:
         wrong("a status that nothing explains: " + std::to_string(answer.status));
     }
 
-    ClockedKernel& kernel_;
+    Network& kernel_;
     Dice& dice_;
     ClientPlan plan_;
     std::uint32_t& next_id_;
-    io::SimulatedKernel::ClientId client_;
+    typename Network::ClientId client_;
     std::vector<Request> requests_;
     std::uint32_t made_ = 0;
     AnswerReader reader_;
@@ -309,5 +319,7 @@ private:
     bool ended_ = false;
     bool closing_seen_ = false;
 };
+
+using SimulatedClient = ClientOf<ClockedKernel>;
 
 }  // namespace pinion::test

@@ -86,6 +86,8 @@ private:
         bool streaming = false;
         bool chunked = false;
         std::string body = {};
+        std::string trailers = {};
+        bool has_trailers = false;
         std::string answer = {};
         std::size_t sent = 0;
         std::uint64_t left = 0;
@@ -114,6 +116,21 @@ private:
         const auto found = works_.find(key_of(slot, generation));
         switch (EntryType(entry.head & 0xff)) {
             case EntryType::request: return begin(slot, generation);
+            case EntryType::trailers: {
+                BodyPart part{slot, generation, entry.argument, entry.argument2, {}};
+                if (found != works_.end()) {
+                    part.bytes.assign(lane.at(entry.argument), entry.argument2);
+                    Work& work = found->second;
+                    work.trailers += part.bytes;
+                    const std::string known = work.has_trailers ? known_trailers(work.id) : "";
+                    const bool behind = work.body.size() == work.body_length && !work.body_complete;
+                    if (!tainted(work) && (!behind || !known.starts_with(work.trailers))) {
+                        wrong("trailers that are not what was sent, request " + std::to_string(work.id));
+                    }
+                }
+                parts_.push_back(std::move(part));
+                return;
+            }
             case EntryType::body: {
                 BodyPart part{slot, generation, entry.argument, entry.argument2, {}};
                 // A part for a request that it has not started may be another lane's by now.
@@ -142,6 +159,10 @@ private:
                 if (entry.argument == 0 && found->second.body.size() != found->second.body_length) {
                     wrong("the end of a body that is not whole, request " + std::to_string(found->second.id));
                 }
+                if (entry.argument == 0 && found->second.has_trailers &&
+                    found->second.trailers != known_trailers(found->second.id)) {
+                    wrong("the end of trailers that are not whole, request " + std::to_string(found->second.id));
+                }
                 (entry.argument == 0 ? found->second.body_complete : found->second.body_broken) = true;
                 return;
             case EntryType::abort:
@@ -168,6 +189,7 @@ private:
         if (std::sscanf(path.c_str(), "/h/%u/%u", &work.id, &work.body_length) != 2) {
             wrong("a path that nobody sent: " + path);
         }
+        work.has_trailers = path.ends_with("/trailers");
         if (work.id == 0) wrong("a request behind the last one of its connection");
         if (on_start) {
             if (std::string found = on_start(slot, generation, work.id); !found.empty()) wrong(std::move(found));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "shard/reactor.hpp"
+#include "test/shard/audit.hpp"
 #include "test/shard/hostile_worker.hpp"
 #include "test/shard/reactor_rig.hpp"
 #include "test/shard/simulated_client.hpp"
@@ -17,7 +18,8 @@
 namespace pinion::test {
 
 // kind: nothing goes wrong but what a kernel may do at any time; every request must be answered as its handler says.
-// rough, tiny: everything else. The reactor must stay in order and give everything back.
+// rough, tiny: everything else. The reactor must stay in order, answer each client or let it go, and give everything
+//          back.
 // hostile: some of the workers write what cannot be, where it is theirs to write: their lanes are given up, and nobody
 //          else notices.
 // wild: all workers write anywhere in the mapping. The reactor must stand, and give everything back.
@@ -35,6 +37,8 @@ public:
         kernel_.simulation.lone_send = dice_.chance(50) ? dice_.between(1, 256) : 0;
         kernel_.simulation.send_fails = dice_.chance(20) ? 8 : 0;
         kernel_.simulation.out_of_memory = !kind() && dice_.chance(20) ? 2 : 0;
+        kernel_.simulation.shutdown_fails = dice_.chance(20) ? 64 : 0;
+        kernel_.simulation.close_fails = dice_.chance(20) ? 64 : 0;
         kernel_.simulation.arena_is_private = weather != Weather::wild;
         shard::Settings settings = make_settings();
         settings.listeners.push_back({LISTENER, false});
@@ -60,9 +64,7 @@ public:
             if (now != moved) quiet = 0;
             moved = now;
             if (clients_.size() < wanted && dice_.chance(10)) connect();
-            const bool satisfied = std::all_of(clients_.begin(), clients_.end(),
-                                               [](const auto& each) { return each->over() || each->satisfied(); });
-            if (satisfied && clients_.size() == wanted) break;
+            if (nothing_owed() && clients_.size() == wanted) break;
             if (weather_ != Weather::kind && steps > 4000) break;
             if (evil_.spent()) break;
             lanes_come_and_go();
@@ -72,6 +74,7 @@ public:
                 if (!client->satisfied()) wrong("frozen: " + client->state() + "; " + state());
             }
         }
+        if (weather_ != Weather::kind && weather_ != Weather::wild && !evil_.spent()) see_them_through();
         if (problem.empty()) tear_down();
         for (const auto& client : clients_) good += client->good;
     }
@@ -266,6 +269,29 @@ private:
         lanes_.erase(lanes_.begin() + std::ptrdiff_t(at));
     }
 
+    bool nothing_owed() const {
+        return std::all_of(clients_.begin(), clients_.end(),
+                           [](const auto& each) { return each->over() || each->satisfied(); });
+    }
+
+    // All time-outs are short: whoever still waits soon has an answer, or no connection.
+    void see_them_through() {
+        for (unsigned n = 0; n < 4000 && problem.empty() && !nothing_owed(); ++n) {
+            kernel_.now_ms += 30;
+            step();
+            lanes_come_and_go();
+        }
+        for (const auto& client : clients_) {
+            if (client->over() || client->satisfied() || !problem.empty()) continue;
+            const std::vector<std::uint32_t> ids = client->ids();
+            // A hostile worker may begin an answer and never end it. And who had not been accepted before a drain began
+            // never is: a real kernel would turn it away.
+            const bool excused = std::any_of(ids.begin(), ids.end(), [&](auto id) { return tainted_.contains(id); }) ||
+                                 (reactor_->draining() && !kernel_.was_accepted(client->id()));
+            if (!excused) wrong("neither answered nor let go: " + client->state() + "; " + state());
+        }
+    }
+
     void check() {
         if (!kernel_.violations().empty()) wrong("the kernel's contract: " + kernel_.violations().front());
         for (const auto& client : clients_) {
@@ -282,6 +308,9 @@ private:
         if (reactor_->slots_used() > limits.slots || reactor_->connection_count() > limits.connections) {
             wrong("more slots or connections than there are");
         }
+        if (!problem.empty()) return;
+        const bool slots_kept = weather_ != Weather::hostile && weather_ != Weather::wild;
+        if (std::string found = audit(*reactor_, slots_kept); !found.empty()) wrong(std::move(found) + "; " + state());
     }
 
     void tear_down() {

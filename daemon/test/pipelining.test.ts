@@ -8,8 +8,7 @@ const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\
 const COUNT = 12;
 // Each kind of answer there is, so that each one also waits behind each other one.
 const FILES = {
-  "reverse.ts": `
-    import { reply } from "pinion";
+  "reverse.ts": `import { reply } from "pinion";
     const waiting = (globalThis.waiting ??= new Map());
     const finished = (globalThis.finished ??= []);
     const answers = [

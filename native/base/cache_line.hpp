@@ -18,6 +18,7 @@ struct OwnLines {
     OwnLines(const OwnLines<U>&) {}  // not explicit: containers convert it
 
     T* allocate(std::size_t count) {
+        // NOLINTNEXTLINE(bugprone-sizeof-expression): T may be a pointer, a deque keeps some.
         const std::size_t bytes = (count * sizeof(T) + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
         return static_cast<T*>(::operator new (bytes, std::align_val_t{CACHE_LINE_BYTES}));
     }

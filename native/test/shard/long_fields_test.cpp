@@ -6,13 +6,6 @@ namespace {
 
 using Outcome = ScriptedLane::Outcome;
 
-shard::Settings settings_with(std::uint32_t segments) {
-    shard::Settings settings = small_settings();
-    settings.limits.arena_bytes = segments * layout::SEGMENT_BYTES;
-    settings.limits.connection_bytes = 20 * 1024;
-    return settings;
-}
-
 // As a lane must: of one answer after the other, and what it waits for comes.
 template <class K>
 bool send_fields(ReactorRig<K>& rig, Started at, std::string_view fields, std::uint32_t piece) {
@@ -29,39 +22,6 @@ template <class K>
 Outcome answer_behind(ReactorRig<K>& rig, Started at, std::string_view body, std::string_view fields = {}) {
     return rig.worker.answer(at.slot, at.generation,
                              {.body = body, .fields = fields, .flags = layout::answer_flag::FIELDS_BEFORE});
-}
-
-REACTOR_TEST(Pieces, "fields: cut anywhere, longer than all that a lane may have at a time, again and again") {
-    // A lane of 16 segments has two runs of one segment each; one of 128 two of four.
-    for (const std::uint32_t segments : {16u, 128u}) {
-        ReactorRig<K> rig(settings_with(segments));
-        REQUIRE_EQ(rig.failure, "");
-        const std::uint32_t lane = rig.go_live();
-        const std::uint32_t most = rig.worker.lane().fields_bytes;
-        CHECK_EQ(most, std::min(segments * layout::SEGMENT_BYTES / 16, layout::ANSWER_FIELDS_BYTES));
-        auto peer = rig.connect();
-        std::size_t answered = 0;
-        for (const std::uint32_t piece : {4096u, 4095u, 1000u, 3u}) {
-            const std::string value(most - 100, 'v');
-            peer->write(get("/h/x"));
-            const Started at = next_request(rig);
-            REQUIRE(send_fields(rig, at, encoded_field("X-Value", value), piece));
-            REQUIRE(rig.until(
-                [&] { return answer_behind(rig, at, "body", encoded_field("X-More", "more")) == Outcome::done; }));
-            rig.worker.end(at.slot, at.generation);
-            rig.until([&] { return peer->in.answers.size() == answered + 1; });
-            std::printf("DBG %u %u ended %d reset %d malformed %d broken %d rest %zu pushed %d free %u\n", segments,
-                        piece, peer->ended, peer->reset_seen, peer->in.malformed, rig.reactor->lane_broken(lane),
-                        peer->in.rest().size(), rig.worker.all_pushed(), rig.reactor->segments().free_count());
-            REQUIRE(rig.until([&] { return peer->in.answers.size() == answered + 1; }));
-            const Answer& answer = peer->in.answers[answered++];
-            CHECK_EQ(answer.body, "body");
-            CHECK(answer.has("X-Value: " + value));
-            CHECK(answer.has("X-More: more"));
-        }
-        CHECK(!rig.reactor->lane_broken(lane));
-        rig.check_all_returned();
-    }
 }
 
 REACTOR_TEST(Dropped,

@@ -54,7 +54,7 @@ const STATES: Record<string, string> = {
   "bodies that no handler reads": post("/unread", chunked) + "8000\r\n" + "x".repeat(0x8000),
   "large answers that nobody reads": get("/large"),
   "streams that nobody reads": get("/stream"),
-  "small answers that nobody reads": get("/fixed").repeat(8000),
+  "small answers that nobody reads": get("/fixed").repeat(2000),
   "more requests in a pipeline than are read ahead": get("/never").repeat(300),
   "an answer that others in a pipeline wait for": get("/never") + get("/fixed").repeat(300),
 };

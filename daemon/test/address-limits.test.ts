@@ -70,7 +70,9 @@ const REFUSED: Record<number, string> = {
 };
 
 test.serial("limits.addressRate: what is refused counts as any request does", async (t) => {
-  const daemon = await startDaemon(t, { config: `${ROUTES}limits: { addressRate: 1 }\n` });
+  const daemon = await startDaemon(t, {
+    config: `${ROUTES}limits: { addressRate: 1, arena: 16MiB }\n`,
+  });
   let host = 10;
   for (const [status, bytes] of Object.entries(REFUSED)) {
     const from = `127.0.0.${host++}`;

@@ -190,7 +190,10 @@ test.serial(
 test.serial(
   "a stream that never ends, for readers that never read, ends at the write deadline",
   async (t) => {
-    const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
+    const daemon = await startDaemon(t, {
+      config: `${CONFIG}\nlimits: { arena: 16MiB }\n`, // with slots for all of them
+      files: FILES,
+    });
     const before = await shardStatus(daemon);
     const count = async (): Promise<number> => {
       const { body } = await fetchRaw(daemon.port, get("/endless?count"));

@@ -55,3 +55,14 @@ for (const args of [
     t.throws(() => readOptions(args), { instanceOf: UsageError });
   });
 }
+
+test("another checkout takes part wherever Pinion does, on the same interface", (t) => {
+  const { works, servers } = run("hello", "json", "--against", "../before");
+  t.deepEqual(
+    works.map((work) => work.servers.filter((name) => /^(pinion|other)-(uring|epoll)$/.test(name))),
+    Array(2).fill(["pinion-uring", "other-uring", "pinion-epoll", "other-epoll"]),
+  );
+  t.true(servers.includes("other-uring") && servers.includes("other-epoll"));
+  t.deepEqual(run("hello", "--against", "..", "--servers", "other-epoll").servers, ["other-epoll"]);
+  t.throws(() => run("hello", "--servers", "other-epoll"), { instanceOf: UsageError });
+});

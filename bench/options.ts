@@ -1,6 +1,6 @@
 // The command line.
 import { parseArgs } from "node:util";
-import { SERVERS } from "./servers.js";
+import { others, SERVERS } from "./servers.js";
 import { checkWorks, type Work, WORKS } from "./works.js";
 
 export const HELP = `Usage: npm run bench -- WORK... | all | check [options]
@@ -9,6 +9,7 @@ export const HELP = `Usage: npm run bench -- WORK... | all | check [options]
   --rounds N        rounds of each work; the median counts (5)
   --seconds S       seconds of each server in each round (2)
   --servers A,B     only these
+  --against FOLDER  beside them another checkout of Pinion, built: what a change does, as other-uring and other-epoll
   --json FILE       where the results go as JSON (build/bench/results.json)
   --markdown FILE   where the report goes as well as to the screen (build/bench/report.md)
   --strict          exit code 3 if a goal is missed
@@ -23,6 +24,8 @@ export interface Options {
   rounds: number;
   seconds: number;
   servers: readonly string[];
+  /** The root of another checkout. */
+  against: string | undefined;
   json: string;
   markdown: string;
   strict: boolean;
@@ -40,11 +43,21 @@ export function readOptions(args: string[]): Options | "help" | "list" {
   if (positionals.length === 0) throw new UsageError("no work is named");
   const check = positionals.includes("check");
   if (check && positionals.length > 1) throw new UsageError("check goes with no work");
+  const works = check
+    ? checkWorks()
+    : positionals.includes("all")
+      ? WORKS
+      : positionals.map(findWork);
+  const { against } = values;
+  const known = [...SERVERS, ...(against === undefined ? [] : others(against))].map(
+    ({ name }) => name,
+  );
   return {
-    works: check ? checkWorks() : positionals.includes("all") ? WORKS : positionals.map(findWork),
+    works: against === undefined ? works : works.map(withOthers),
     rounds: check ? 1 : number(values.rounds, "rounds", 1, 1000, true),
     seconds: check ? 0.05 : number(values.seconds, "seconds", 0.05, 600, false),
-    servers: values.servers === undefined ? allServers() : findServers(values.servers),
+    servers: values.servers === undefined ? known : findServers(values.servers, known),
+    against,
     json: values.json,
     markdown: values.markdown,
     strict: values.strict,
@@ -63,6 +76,7 @@ function parse(args: string[]) {
         rounds: { type: "string", default: "5" },
         seconds: { type: "string", default: "2" },
         servers: { type: "string" },
+        against: { type: "string" },
         json: { type: "string", default: "build/bench/results.json" },
         markdown: { type: "string", default: "build/bench/report.md" },
         strict: { type: "boolean", default: false },
@@ -96,13 +110,21 @@ function findWork(name: string): Work {
   );
 }
 
-const allServers = () => SERVERS.map(({ name }) => name);
+/** The other checkout takes part wherever Pinion does. */
+function withOthers(work: Work): Work {
+  const servers = work.servers.flatMap((name) =>
+    OURS.includes(name) ? [name, name.replace("pinion", "other")] : [name],
+  );
+  return { ...work, servers };
+}
 
-function findServers(list: string): string[] {
+const OURS: readonly string[] = ["pinion-uring", "pinion-epoll"];
+
+function findServers(list: string, known: readonly string[]): string[] {
   const names = list.split(",").map((name) => name.trim());
-  const unknown = names.find((name) => !allServers().includes(name));
+  const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return names;
-  throw new UsageError(`no such server: ${unknown}; there are ${allServers().join(", ")}`);
+  throw new UsageError(`no such server: ${unknown}; there are ${known.join(", ")}`);
 }
 
 export function listing(): string {

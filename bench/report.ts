@@ -2,7 +2,7 @@
 import { GOALS, type Goal } from "./goals.js";
 import type { Machine } from "./machine.js";
 import { METRICS, type Metric, type Results } from "./metrics.js";
-import { type Spread, spread } from "./statistics.js";
+import { ratios, type Spread, spread } from "./statistics.js";
 import { judge, type Verdict } from "./verdict.js";
 import type { Load, Work } from "./works.js";
 
@@ -42,6 +42,7 @@ export function toMarkdown(report: Report): string {
   return [
     ...headSection(report),
     ...tables,
+    ...againstSection(report),
     ...goalSection(verdicts(report)),
     ...failureSection(report.results),
     "",
@@ -155,6 +156,34 @@ export function show(values: Spread | undefined): string {
     value.toFixed(digits),
   );
   return least === most ? `${median}` : `${median} (${least} to ${most})`;
+}
+
+// --- the other checkout ---
+
+/** This one over the other: CPU/request, or what the work is about where it counts none. */
+function againstSection({ works, results }: Report): string[] {
+  const rows = works.flatMap((work) =>
+    work.loads.flatMap((load) =>
+      (["uring", "epoll"] as const).flatMap((io) => {
+        const metric = COLUMNS[load.kind][0] as Metric;
+        const [ours, theirs] = [`pinion-${io}`, `other-${io}`].map((server) =>
+          results.values(work.name, load.name, server, metric),
+        ) as [number[], number[]];
+        const found = spread(ratios(ours, theirs));
+        const what = `pinion-${io} / other-${io}`;
+        return found === undefined
+          ? []
+          : [[`${work.name} ${load.name}`, METRICS[metric].title, what, show(found)]];
+      }),
+    ),
+  );
+  if (rows.length === 0) return [];
+  return [
+    "### Against the other checkout",
+    "",
+    ...table(["work", "", "ratio", "measured"], rows),
+    "",
+  ];
 }
 
 // --- the goals ---

@@ -95,19 +95,23 @@ interface PinionOptions {
   unprivileged?: boolean;
   /** With a line in the access log for each request, to /dev/null: the cost of writing it, not of keeping it. */
   access?: boolean;
+  /** The built checkout that it runs from. */
+  root?: string;
 }
 
 function pinion(
   name: string,
-  { io, extraRoutes = 0, unprivileged = false, access = false }: PinionOptions,
+  { io, extraRoutes = 0, unprivileged = false, access = false, root = ROOT }: PinionOptions,
 ): Server {
-  const main = join(ROOT, "dist/daemon/main.js");
+  const main = join(root, "dist/daemon/main.js");
   return {
     name,
     routes: [...HANDLED, ...NATIVE],
     floor: `floor-${io}`,
     missing: () => {
-      if (!existsSync(main) || !existsSync(join(RELEASE, "pinion.node"))) return "npm run build";
+      const addon = join(root, "build/release/pinion.node");
+      if (!existsSync(main) || !existsSync(addon))
+        return root === ROOT ? "npm run build" : `npm ci && npm run build, in ${root}`;
       if (unprivileged && which("setpriv") === undefined) return "sudo apt-get install util-linux";
       return io === "uring" ? uringMissing() : undefined;
     },
@@ -248,3 +252,8 @@ export const SERVERS: readonly Server[] = [
   }),
   nginx(),
 ];
+
+/** Pinion as another checkout has built it, with the handlers and the configuration of this one. */
+export function others(root: string): Server[] {
+  return (["uring", "epoll"] as const).map((io) => pinion(`other-${io}`, { io, root }));
+}

@@ -320,7 +320,8 @@ test.serial("the daemon itself writes nothing but compiled handlers", async (t) 
   t.deepEqual(files(), before);
   if (!traced) return;
   const lines = readFileSync(trace, "utf8").split("\n");
-  const ring = lines.findIndex((line) => line.includes("io_uring_setup"));
+  // Newer libuv has rings of its own, without a size of the completion queue: they carry epoll_ctl(2), nothing of a client's.
+  const ring = lines.findIndex((line) => /io_uring_setup.*IORING_SETUP_CQSIZE/.test(line));
   const restricted = lines.findLastIndex((line) => line.includes("landlock_restrict_self"));
   t.true(ring === -1 || restricted < ring, "rings are made afterwards");
   t.true(abi === 0 || restricted !== -1);

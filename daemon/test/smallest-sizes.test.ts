@@ -253,3 +253,18 @@ test.serial("the least memory: bodies and answers much larger than it, side by s
   await settlesTo(t, daemon, before);
   t.is(await daemon.stop(), 0);
 });
+
+test.serial("limits.addressConnections: 1, the second of a client is closed", async (t) => {
+  const daemon = await startDaemon(t, {
+    config: `${ROUTES}limits: { addressConnections: 1 }\n`,
+    files: FILES,
+  });
+  const first = await Wire.connect(daemon.port);
+  t.teardown(() => first.close());
+  for (let i = 0; i < 5; i++) {
+    first.send(get("/hello"));
+    t.is((await first.answer()).body, "hello");
+    // Perhaps before it has seen that it is connected.
+    t.is(await fetchRaw(daemon.port, get("/hello")).catch(() => "closed"), "closed");
+  }
+});

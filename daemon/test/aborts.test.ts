@@ -71,6 +71,10 @@ const BODY_BEGUN =
   "POST /upload HTTP/1.1\r\nHost: test\r\nContent-Length: 50000\r\n\r\nthe first bytes";
 const CHUNKS_BEGUN =
   "POST /upload HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\nff\r\nsecond";
+const TRAILERS_BEGUN =
+  "POST /upload HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n0\r\nA: b\r\nC: d";
+const expects = (target: string): string =>
+  `POST ${target} HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n`;
 const ENDLESS = 1_000_000;
 
 interface Counts {
@@ -193,6 +197,45 @@ const STATES: State[] = [
     onReset: { aborted: 1, broken: 1 },
     onHalfClose: refusal,
     halfCloseCounts: { aborted: 1, broken: 1 },
+  },
+  {
+    name: "in the trailers",
+    enter(wire) {
+      wire.send(TRAILERS_BEGUN);
+    },
+    entered: { started: 1 },
+    onReset: { aborted: 1, broken: 1 },
+    onHalfClose: refusal,
+    halfCloseCounts: { aborted: 1, broken: 1 },
+  },
+  {
+    name: "told to continue",
+    async enter(wire) {
+      wire.send(expects("/upload"));
+      if ((await wire.answer()).status !== 100) throw new Error("not told to continue");
+    },
+    entered: { started: 1 },
+    onReset: { aborted: 1, broken: 1 },
+    onHalfClose: refusal,
+    halfCloseCounts: { aborted: 1, broken: 1 },
+  },
+  {
+    name: "not told to continue yet",
+    enter(wire, id) {
+      wire.send(expects(`/hold/${id}`));
+    },
+    entered: { started: 1 },
+    onReset: aborted,
+    onHalfClose: refusal,
+    halfCloseCounts: aborted,
+  },
+  {
+    name: "refused",
+    async enter(wire) {
+      wire.send("nonsense\r\n\r\n");
+      if ((await wire.answer()).status !== 400) throw new Error("not refused");
+    },
+    onHalfClose: nothing,
   },
   {
     name: "handler running",

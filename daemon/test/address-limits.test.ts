@@ -1,6 +1,6 @@
 // Bounds for each client address, from the configuration to the wire.
-import { connect } from "node:net";
-import test from "ava";
+import { connect, type Socket } from "node:net";
+import test, { type ExecutionContext } from "ava";
 import { startDaemon } from "./support/daemon.js";
 
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
@@ -43,6 +43,30 @@ function say(port: number, text: string, count: number, from = "127.0.0.1"): Pro
     socket.on("end", () => over(true));
     socket.write(text, "latin1");
   });
+}
+
+/** Opens so many connections, and keeps each of them once its request has been answered. */
+async function hold(
+  t: ExecutionContext,
+  port: number,
+  count: number,
+  text: string,
+  from?: string,
+): Promise<Socket[]> {
+  const held = Array.from({ length: count }, () =>
+    connect({ port, host: "127.0.0.1", localAddress: from }),
+  );
+  t.teardown(() => held.forEach((socket) => socket.destroy()));
+  await Promise.all(
+    held.map(
+      (socket) =>
+        new Promise((done) => {
+          socket.once("data", done);
+          socket.write(text);
+        }),
+    ),
+  );
+  return held;
 }
 
 const countOf = ({ statuses }: Said, status: number): number =>
@@ -92,19 +116,7 @@ test.serial("limits.addressRate: what is refused counts as any request does", as
 
 test.serial("limits.addressConnections: further ones are closed, others' are not", async (t) => {
   const daemon = await startDaemon(t, { config: `${ROUTES}limits: { addressConnections: 3 }\n` });
-  const held = Array.from({ length: 3 }, () =>
-    connect({ port: daemon.port, host: "127.0.0.1", localAddress: "127.0.0.2" }),
-  );
-  t.teardown(() => held.forEach((socket) => socket.destroy()));
-  await Promise.all(
-    held.map(
-      (socket) =>
-        new Promise((done) => {
-          socket.once("data", done);
-          socket.write(get("/fixed"));
-        }),
-    ),
-  );
+  const held = await hold(t, daemon.port, 3, get("/fixed"), "127.0.0.2");
   const further = await say(daemon.port, get("/fixed"), 1, "127.0.0.2");
   t.deepEqual(further.statuses, []);
   t.true(further.ended);
@@ -153,17 +165,7 @@ test.serial("the address that counts is the one that the PROXY protocol brings",
     t.true(counted, prefix);
   }
   // Connections, too: the first two of the same client hold theirs.
-  const held = Array.from({ length: 2 }, () => connect({ port: daemon.port, host: "127.0.0.1" }));
-  t.teardown(() => held.forEach((socket) => socket.destroy()));
-  await Promise.all(
-    held.map(
-      (socket) =>
-        new Promise((done) => {
-          socket.once("data", done);
-          socket.write(proxied("192.0.2.200") + get("/fixed"));
-        }),
-    ),
-  );
+  await hold(t, daemon.port, 2, proxied("192.0.2.200") + get("/fixed"));
   const further = await say(daemon.port, proxied("192.0.2.200") + get("/fixed"), 1);
   t.deepEqual([further.statuses, further.ended], [[], true]);
   t.deepEqual((await say(daemon.port, proxied("192.0.2.201") + get("/fixed"), 1)).statuses, [200]);

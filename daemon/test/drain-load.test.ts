@@ -51,14 +51,19 @@ timeouts: { drain: 10m, handler: 10m, keepAlive: 10m }
 `;
 const LISTEN = `listen: [127.0.0.1:0, "unix:./app.sock"]\n`;
 
-async function refused(to: number | string): Promise<void> {
-  for (;;) {
-    const late = await Wire.connect(to).catch(() => undefined);
-    if (late === undefined) return;
-    late.close();
-    await sleep(5);
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 4000; i++) {
+    if (await holds()) return;
+    await sleep(10);
   }
+  throw new Error(`it did not come to this: ${what}`);
 }
+const refused = (to: number | string): Promise<void> =>
+  until("nobody listens", async () => {
+    const late = await Wire.connect(to).catch(() => undefined);
+    late?.close();
+    return late === undefined;
+  });
 
 test.serial("all that has begun at SIGTERM is answered, then the connections end", async (t) => {
   const daemon = await startDaemon(t, { config: LISTEN + ROUTES, files: FILES, ownListen: true });
@@ -122,7 +127,7 @@ test.serial("all that has begun at SIGTERM is answered, then the connections end
       return 0;
     }
   };
-  while (said() < begun) await sleep(5);
+  await until("all has begun", () => said() >= begun);
   daemon.signal("SIGTERM");
   await refused(daemon.port);
   await refused(join(daemon.folder, "app.sock"));
@@ -141,6 +146,9 @@ const STOP_MS = 700;
 /** What is sent, in pieces, and the bodies of the answers that come to it. */
 type Talk = (number: number) => { pieces: string[]; bodies: string[] };
 
+const streamed = (number: number): string =>
+  Array.from({ length: 30 }, (_, i) => `${number}:${i}\n`).join("");
+
 const TALKS: Talk[] = [
   (number) => {
     const ids = Array.from({ length: 8 }, (_, i) => number * 8 + i);
@@ -151,13 +159,33 @@ const TALKS: Talk[] = [
   },
   (number) => ({
     pieces: [get(`/stream/${number}`)],
-    bodies: [Array.from({ length: 30 }, (_, i) => `${number}:${i}\n`).join("")],
+    bodies: [streamed(number)],
   }),
   (number) => {
     const body = String.fromCharCode(97 + (number % 26)).repeat(60_000);
     const head = `POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: ${body.length}\r\n\r\n`;
     const pieces = Array.from({ length: 6 }, (_, i) => body.slice(i * 10_000, (i + 1) * 10_000));
     return { pieces: [head, ...pieces], bodies: [body] };
+  },
+  (number) => {
+    const part = String.fromCharCode(97 + (number % 26)).repeat(5000);
+    const chunk = `${part.length.toString(16)}\r\n${part}\r\n`;
+    const head = "POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const pieces = [head, chunk, chunk.repeat(3), chunk.slice(0, 100), chunk.slice(100)];
+    return { pieces: [...pieces, "0\r\nA: b\r\n", "\r\n"], bodies: [part.repeat(5)] };
+  },
+  // An upload and a stream behind other requests, and others behind them.
+  (number) => {
+    const body = String.fromCharCode(97 + (number % 26)).repeat(20_000);
+    const head = `POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: ${body.length}\r\n\r\n`;
+    return {
+      pieces: [
+        get(`/id/${number}`) + head + body.slice(0, 5000),
+        body.slice(5000, 12_000),
+        body.slice(12_000) + get(`/stream/${number}`) + get("/native"),
+      ],
+      bodies: [`id ${number}`, body, streamed(number), "native"],
+    };
   },
   () => ({ pieces: [get("/native")], bodies: ["native"] }),
 ];
@@ -214,7 +242,7 @@ for (const shards of [1, 2]) {
     const clients = [daemon.port, join(daemon.folder, "app.sock")].flatMap((to) =>
       [...TALKS, ...TALKS].map((talk) => client(to, talk, tally)),
     );
-    while (tally.answered < 500 && tally.failed.length === 0) await sleep(10);
+    await until("a load", () => tally.answered >= 500 || tally.failed.length > 0);
     daemon.signal("SIGTERM");
     await Promise.all(clients);
     clearInterval(watch);

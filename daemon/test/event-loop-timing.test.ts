@@ -1,13 +1,11 @@
 // The worker's event loop keeps Node's own timing, and its own account of it: measured inside handlers, beside the same
 // functions inside handlers of node:http, in the same state and in the same run.
 import { spawn } from "node:child_process";
-import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { type Daemon, startDaemon } from "./support/daemon.js";
+import { startPeers } from "./support/peers.js";
 import { fetchRaw, Wire } from "./support/wire.js";
 
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
@@ -116,21 +114,6 @@ async function startPlain(t: ExecutionContext, daemon: Daemon): Promise<number> 
   return Number(text.toString());
 }
 
-/** Servers that the handlers talk to; the query that names them. */
-async function peers(t: ExecutionContext): Promise<string> {
-  const http = createServer((_, answer) => answer.end("peer"));
-  await new Promise<void>((done) => http.listen(0, "127.0.0.1", done));
-  const udp = createSocket("udp4");
-  udp.on("message", (message, from) => udp.send(message, from.port, from.address));
-  await new Promise<void>((done) => udp.bind(0, "127.0.0.1", done));
-  t.teardown(() => {
-    http.closeAllConnections();
-    http.close();
-    udp.close();
-  });
-  return `?http=${(http.address() as AddressInfo).port}&udp=${udp.address().port}`;
-}
-
 /** Requests that go on until stopped: `pipelined` at a time on each connection, after a pause. */
 function load(port: number, connections: number, pipelined: number, pauseMs: number) {
   let running = true;
@@ -179,7 +162,7 @@ for (const [state, measureIn] of Object.entries(STATES)) {
   test.serial(`what handlers wait for comes as soon as in node:http, ${state}`, async (t) => {
     const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
     const plainPort = await startPlain(t, daemon);
-    const query = await peers(t);
+    const query = await startPeers(t, (_, answer) => answer.end("peer"));
     const server = (port: number): Server => ({
       port,
       measure: async () =>

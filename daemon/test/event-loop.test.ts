@@ -1,10 +1,8 @@
 // The worker's event loop stays Node's own: timers, files, sockets, messages and processes lose nothing, on an idle shard,
 // under load, and right after a handler has blocked. What becomes of their timing is in event-loop-timing.test.ts.
-import { createSocket } from "node:dgram";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import test, { type ExecutionContext } from "ava";
 import { type Daemon, startDaemon } from "./support/daemon.js";
+import { startPeers } from "./support/peers.js";
 import { fetchRaw, Wire } from "./support/wire.js";
 
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
@@ -172,25 +170,12 @@ const NAMES = [
 ];
 
 /** Servers that the activities talk to; the query that names them. */
-async function peers(t: ExecutionContext): Promise<string> {
-  const http = createServer((request, answer) => {
+const peers = (t: ExecutionContext): Promise<string> =>
+  startPeers(t, (request, answer) => {
     // In two parts and not at once, so that the client's loop has to come back for it.
     answer.write(" ".repeat(2000));
     setTimeout(() => answer.end(request.url), 3);
   });
-  await new Promise<void>((done) => http.listen(0, "127.0.0.1", done));
-  const udp = createSocket("udp4");
-  udp.on("message", (message, from) => {
-    udp.send(message, from.port, from.address);
-  });
-  await new Promise<void>((done) => udp.bind(0, "127.0.0.1", done));
-  t.teardown(() => {
-    http.closeAllConnections();
-    http.close();
-    udp.close();
-  });
-  return `?http=${(http.address() as AddressInfo).port}&udp=${udp.address().port}`;
-}
 
 /** 64 requests at a time, 8 on each of 8 connections, until stopped. */
 function load(port: number): { stop: () => Promise<number> } {

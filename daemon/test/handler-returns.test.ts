@@ -1,5 +1,5 @@
 // What README.md says that a handler gets and returns, each tried over a socket.
-import test from "ava";
+import test, { type ExecutionContext } from "ava";
 import { startDaemon } from "./support/daemon.js";
 import { fetchRaw, Wire } from "./support/wire.js";
 
@@ -76,12 +76,23 @@ const EXPECTED: Expected[] = [
   ["unusual", 299, "text/plain; charset=utf-8", "odd"],
 ];
 
-test("what a handler may return, with GET and HEAD, over HTTP/1.1 and 1.0", async (t) => {
-  const daemon = await startDaemon(t, {
-    files: { "returns.ts": RETURNS },
-    config: `routes: [{ path: "/{how}", handler: ./returns.ts }]`,
+/** Serves one module; a connection to it, and its port for further ones. */
+async function serve(
+  t: ExecutionContext,
+  path: string,
+  module: string,
+): Promise<{ port: number; wire: Wire }> {
+  const { port } = await startDaemon(t, {
+    files: { "module.ts": module },
+    config: `routes: [{ path: "${path}", handler: ./module.ts }]`,
   });
-  const wire = await Wire.connect(daemon.port);
+  const wire = await Wire.connect(port);
+  t.teardown(() => wire.close());
+  return { port, wire };
+}
+
+test("what a handler may return, with GET and HEAD, over HTTP/1.1 and 1.0", async (t) => {
+  const { port, wire } = await serve(t, "/{how}", RETURNS);
   for (const [how, status, type, body, length] of EXPECTED) {
     const request = (method: string, version: string): string =>
       `${method} /${how} HTTP/${version}\r\nHost: test\r\n\r\n`;
@@ -100,20 +111,15 @@ test("what a handler may return, with GET and HEAD, over HTTP/1.1 and 1.0", asyn
         t.is(answer.raw.match(/^set-cookie: [ab]=[12]\r$/gim)?.length, 2, what);
       }
     }
-    const old = await fetchRaw(daemon.port, request("GET", "1.0"));
+    const old = await fetchRaw(port, request("GET", "1.0"));
     t.is(old.status, status);
     t.is(Buffer.from(old.body, "latin1").toString(), body, how);
   }
   wire.send("GET /httpError HTTP/1.1\r\nHost: test\r\n\r\n");
   t.is((await wire.answer()).status, 409);
-  wire.close();
 });
 
-test("what a handler gets", async (t) => {
-  const daemon = await startDaemon(t, {
-    files: {
-      "gets.ts": `
-export const POST = async (request) => {
+const GETS = `export const POST = async (request) => {
   const { method, path, params, query, headers, remoteAddress, signal } = request;
   const found: Record<string, unknown> = { method, path, params, q: query.get("q"), all: query.getAll("q"), host: headers.get("HOST"),
     address: remoteAddress.address ?? remoteAddress, aborted: signal.aborted };
@@ -125,11 +131,10 @@ export const POST = async (request) => {
   if (params.how === "twice") { await request.text(); found.body = await request.text().catch((error) => error.name); }
   found.trailer = request.trailers.get("x-t");
   return found;
-};`,
-    },
-    config: `routes: [{ path: "/{how}/{id:int}", handler: ./gets.ts }]`,
-  });
-  const wire = await Wire.connect(daemon.port);
+};`;
+
+test("what a handler gets", async (t) => {
+  const { wire } = await serve(t, "/{how}/{id:int}", GETS);
   const cases: [string, unknown][] = [
     ["json", { a: "ü" }],
     ["text", '{"a":"ü"}'],
@@ -161,5 +166,4 @@ export const POST = async (request) => {
       `${how}: ${answer.raw}`,
     );
   }
-  wire.close();
 });

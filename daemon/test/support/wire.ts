@@ -15,6 +15,9 @@ export interface WireAnswer {
   raw: string;
 }
 
+// A test that fails says where; one that hangs holds up all the others.
+const CONNECT_MS = 60_000;
+
 export class Wire {
   #socket: Socket;
   #received = Buffer.alloc(0);
@@ -51,8 +54,14 @@ export class Wire {
     return new Promise((connected, failed) => {
       const target = typeof to === "string" ? { path: to } : { port: to, host, noDelay: true };
       const socket = connect({ ...target, allowHalfOpen: true });
+      const timer = setTimeout(() => {
+        socket.destroy();
+        failed(new Error(`not connected to ${to} within ${CONNECT_MS} ms`));
+      }, CONNECT_MS);
+      socket.once("close", () => clearTimeout(timer));
       socket.once("error", failed);
       socket.once("connect", () => {
+        clearTimeout(timer);
         socket.off("error", failed);
         connected(new Wire(socket));
       });

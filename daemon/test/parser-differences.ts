@@ -9,6 +9,8 @@ export interface Verdict {
     minorVersion: number;
     fields: string[];
     body: string;
+    /** Ours only: another request may follow. */
+    keepAlive?: boolean;
   }[];
   /** "end": all input used; "partial": more is needed; else what refused it. */
   end: string;
@@ -142,10 +144,12 @@ export function categoryOf(
     if (behind !== undefined) return behind;
   }
   if (refused(our)) return stricter(head, body, our.end);
-  if (refused(their))
-    return (
-      laxer(head, body, their.end) ??
-      (our.end === "partial" && refused(later) ? "noticed-later" : undefined)
-    );
+  if (refused(their)) {
+    const reason = laxer(head, body, their.end);
+    if (reason !== undefined) return reason;
+    if (our.end === "partial" && refused(later)) return "noticed-later";
+    if (our.requests.at(-1)?.keepAlive === false && sameRequests(our, their))
+      return "bytes-behind-the-last-request";
+  }
   return undefined;
 }

@@ -24,7 +24,9 @@ enum class ChunkedDecoder::State : std::uint8_t {
     size_start,  // the first digit of a size
     size,        // more digits, or what ends them
     before_semicolon,
-    extension,  // anything up to CR
+    extension,    // anything up to CR, outside of quotes
+    quoted,       // inside a quoted string of an extension
+    quoted_pair,  // behind a backslash in it
     size_line_feed,
     data,
     data_return,  // the CR behind a chunk's data
@@ -83,11 +85,14 @@ ChunkedResult ChunkedDecoder::step(char byte, const ChunkedLimits& limits) {
         case State::size:
         case State::before_semicolon:
         case State::extension:
+        case State::quoted:
+        case State::quoted_pair:
         case State::size_line_feed: {
             const ChunkedResult counted = count_line_byte(limits);
             if (counted != ChunkedResult::more) return counted;
             if (state_ == State::size_line_feed) return byte == '\n' ? begin_chunk() : ChunkedResult::bad_request;
-            return state_ == State::extension ? read_extension(byte) : read_size(byte);
+            const bool in_size = state_ <= State::before_semicolon;
+            return in_size ? read_size(byte) : read_extension(byte);
         }
         case State::data_return: return expect('\r', State::data_line_feed);
         case State::data_line_feed: return expect('\n', State::size_start);
@@ -137,13 +142,22 @@ ChunkedResult ChunkedDecoder::read_size(char byte) {
     return ChunkedResult::more;
 }
 
-// Extensions mean nothing to us. That they hold no control is enough to agree with everyone on where they end.
+// Extensions mean nothing to us. That they hold no control, and that their quoted strings end (RFC 9110 §5.6.4), is
+// enough to agree with everyone on where they end.
 ChunkedResult ChunkedDecoder::read_extension(char byte) {
-    if (byte == '\r') {
+    if (byte == '\r' && state_ == State::extension) {
         state_ = State::size_line_feed;
         return ChunkedResult::more;
     }
-    return is(VALUE, byte) ? ChunkedResult::more : ChunkedResult::bad_request;
+    if (!is(VALUE, byte)) return ChunkedResult::bad_request;
+    if (state_ == State::quoted_pair) {
+        state_ = State::quoted;
+    } else if (byte == '"') {
+        state_ = state_ == State::quoted ? State::extension : State::quoted;
+    } else if (byte == '\\' && state_ == State::quoted) {
+        state_ = State::quoted_pair;
+    }
+    return ChunkedResult::more;
 }
 
 ChunkedResult ChunkedDecoder::begin_chunk() {

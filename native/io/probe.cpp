@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.hpp"
 #include "io/uring_constants.hpp"
 #include "io/uring_errors.hpp"
 
@@ -22,21 +23,9 @@ namespace pinion::io {
 
 namespace {
 
+using base::Descriptor;
+
 constexpr std::uint32_t SEGMENT_BYTES = 4096;
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 // 0 or the error: a ring with these set-up flags.
 int try_setup(std::uint32_t flags, io_uring_params* parameters) {

@@ -288,6 +288,7 @@ private:
     bool copy_fields(LaneEnd& lane, const Exchange& exchange, bool before, std::uint32_t offset, std::uint32_t length);
     void take_answer(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
     bool add_head(Exchange& exchange, const http::ResponseHead& head, std::string_view behind);
+    void answer_without_head(LaneEnd& lane, Exchange& exchange, bool last);
     void take_part(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);
     bool claim_part(LaneEnd& lane, std::uint32_t offset, std::uint32_t length);
     void take_end(LaneEnd& lane, Exchange& exchange, const layout::Entry& entry);

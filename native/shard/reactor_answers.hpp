@@ -173,7 +173,7 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
         segments_.hold_range(offset, length);
         add_part(exchange, start, length, Hold{offset, length, HoldKind::segments}, stream_bytes);
     } else {
-        if (!add_head(exchange, head, {chunk_line, chunk_bytes})) return break_off(lane, exchange, last);
+        if (!add_head(exchange, head, {chunk_line, chunk_bytes})) return answer_without_head(lane, exchange, last);
         if (near_length > 0) {
             segments_.hold_range(body, near_length);
             add_part(exchange, region_.at(body), near_length, Hold{body, near_length, HoldKind::segments},
@@ -215,12 +215,30 @@ bool Reactor<K>::add_head(Exchange& exchange, const http::ResponseHead& head, st
     head_.append(behind);
     for (std::size_t at = 0; at < bytes; at += layout::SEGMENT_BYTES) {
         const std::uint32_t piece = segments_.take_block(layout::SEGMENT_BYTES);
-        if (piece == layout::NO_OFFSET) return false;
+        if (piece == layout::NO_OFFSET) {
+            drop_parts(exchange.parts_first);
+            exchange.parts_first = exchange.parts_last = NONE;
+            return false;
+        }
         const auto length = std::uint32_t(std::min<std::size_t>(bytes - at, layout::SEGMENT_BYTES));
         std::memcpy(region_.at(piece), head_.data() + at, length);
         add_part(exchange, region_.at(piece), length, Hold{piece, layout::SEGMENT_BYTES, HoldKind::block});
     }
     return true;
+}
+
+// There is no memory for its head, and nothing of it has left: the client gets a 503 in its place.
+template <class K>
+void Reactor<K>::answer_without_head(LaneEnd& lane, Exchange& exchange, bool last) {
+    if (last) {
+        exchange.lane_holds = false;
+        --lane.held;
+        exchange.stage = Stage::ended;
+    } else {
+        abandon(exchange, layout::AbortReason::client_gone);
+    }
+    ++counters_.refused;
+    answer_without_memory(exchange, 503);
 }
 
 // A part lies in the lane's credits, with room for a chunk's size line before it and for its CRLF behind it.

@@ -64,6 +64,7 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
     // While parts arrive the handler waits for the client, not the client for the handler.
     exchange.deadline_ms = clock_.now_ms + handler_timeout(exchange);
     exchange.expect_continue = false;  // it did not wait for the 100
+    exchange.body_moved_ms = clock_.now_ms;
     // What came quickly is no credit for a pause.
     exchange.body_deadline_ms = std::min(exchange.body_deadline_ms + data * 1000 / LEAST_BYTES_PER_SECOND,
                                          clock_.now_ms + settings_.timeouts.body);
@@ -142,10 +143,12 @@ void Reactor<K>::push_body_end(Exchange& exchange, bool broken) {
     if (exchange.stage == Stage::lane) push(exchange.lane, EntryType::body_end, exchange, broken);
 }
 
-// The body was held back by its handler: its client has all its time again.
+// The body was held back since it last moved: its client has as much time as it had then.
 template <class K>
 void Reactor<K>::not_the_client(Exchange& exchange) {
-    exchange.body_deadline_ms = std::max(exchange.body_deadline_ms, clock_.now_ms + settings_.timeouts.body);
+    exchange.body_deadline_ms = std::min(exchange.body_deadline_ms + clock_.now_ms - exchange.body_moved_ms,
+                                         clock_.now_ms + settings_.timeouts.body);
+    exchange.body_moved_ms = clock_.now_ms;
 }
 
 // Counted by segment, not by request: parts may come back after their request has been answered.

@@ -211,7 +211,9 @@ void Reactor<K>::expired(std::uint32_t index) {
     if (connection.body == NONE && connection.output_first == NONE && now >= connection.deadline_ms) {
         // Who owes the PROXY protocol's header is no HTTP client yet.
         const bool answerable = !connection.proxy_expected && !connection.close_after;
-        if (connection.waits_for_slot() && answerable) return refuse(connection, 503);
+        // Its bytes are there, and no memory is for them.
+        const bool starved = connection.wait == Wait::segment;
+        if ((connection.waits_for_slot() || starved) && answerable) return refuse(connection, 503);
         if (connection.head_length > 0 && answerable) return refuse(connection, 408);
         linger(connection);
     }

@@ -161,6 +161,7 @@ void Reactor<K>::begin_body(Connection& connection, std::uint32_t index, const h
     } else if (!empty) {
         exchange.body_open = true;
         ++uploads_;
+        exchange.body_moved_ms = clock_.now_ms;
         exchange.body_deadline_ms = clock_.now_ms + settings_.timeouts.body;
         connection.body = index;
         if (connection.receive_stream && large)

@@ -187,6 +187,7 @@ struct Exchange {
     std::uint64_t body_received;
     std::uint64_t body_limit;
     std::uint64_t body_deadline_ms;
+    std::uint64_t body_moved_ms;  // when its last part came; or later: until then it was held back
     std::uint64_t deadline_ms;
     http::ChunkedDecoder decoder;
 };

@@ -55,6 +55,7 @@ std::string encode(std::string_view data, std::string_view trailers, std::minstd
         std::snprintf(size, sizeof size, random() % 2 == 0 ? "%zx" : "0%zX", count);
         encoded += size;
         if (random() % 4 == 0) encoded += " ;a=b";
+        if (random() % 4 == 0) encoded += R"(; c = "; \" \\")";
         encoded += "\r\n";
         encoded += data.substr(0, count);
         encoded += "\r\n";

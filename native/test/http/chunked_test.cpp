@@ -95,6 +95,30 @@ TEST("http chunked: a finished body takes no more, a refused one stays refused")
     CHECK_EQ(decode(large, "0\r\n\r\n").result, ChunkedResult::too_large);
 }
 
+TEST("http chunked: a quoted string of an extension ends before its line does") {
+    const auto with = [](const std::string& extension) {
+        ChunkedDecoder decoder;
+        return decode(decoder, "1;" + extension + "\r\nz\r\n0\r\n\r\n").result;
+    };
+    for (const char* const taken :
+         {R"(a="")", R"(a="b;c")", R"(a = "b" ; c)", R"(a="\"")", R"(a="\\")", R"(a="b";c="d")"}) {
+        CHECK_EQ(with(taken), ChunkedResult::complete);
+    }
+    for (const char* const refused :
+         {R"(a=")", R"(a="b)", R"(a="\)", R"(a="\")", R"(a="b";c="d)", R"(a="b"")", R"(a="b;c)"}) {
+        CHECK_EQ(with(refused), ChunkedResult::bad_request);
+    }
+    // Neither inside of quotes nor behind a backslash.
+    for (unsigned byte = 0; byte < 256; ++byte) {
+        const char text = char(byte);
+        const bool control = (byte < 0x20 && text != '\t') || byte == 0x7f;
+        const bool ends = text == '"' || text == '\\';
+        const ChunkedResult found = control ? ChunkedResult::bad_request : ChunkedResult::complete;
+        CHECK_EQ(with(R"(a="\)" + std::string(1, text) + '"'), found);
+        if (!ends) CHECK_EQ(with("a=\"" + std::string(1, text) + '"'), found);
+    }
+}
+
 TEST("http chunked: limits are exact") {
     const auto with = [](const ChunkedLimits& limits, const std::string& bytes) {
         ChunkedDecoder decoder;
@@ -120,6 +144,12 @@ TEST("http chunked: extensions of a MiB and trailers of a MiB end at their limit
     const Decoded first = decode(extensions, "1;" + std::string(1 << 20, 'a'));
     CHECK_EQ(first.result, ChunkedResult::too_large);
     CHECK(first.consumed < 300);
+    for (const char* const quoted : {"\"", "\"\\"}) {
+        ChunkedDecoder decoder;
+        const Decoded decoded = decode(decoder, std::string("1;a=") + quoted + std::string(1 << 20, 'a'));
+        CHECK_EQ(decoded.result, ChunkedResult::too_large);
+        CHECK(decoded.consumed < 300);
+    }
     ChunkedDecoder trailers;
     std::string fields = "0\r\n";
     for (int i = 0; i < 100000; ++i) fields += "A: bcdefg\r\n";

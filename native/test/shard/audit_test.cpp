@@ -19,10 +19,7 @@ using Inside = Audit<ClockedKernel>;
 class SpoiltRig : public ReactorRig<ClockedKernel> {
 public:
     SpoiltRig() {
-        io::Simulation& simulation = kernel.simulation;
-        simulation.short_transfer = simulation.stream_ends = simulation.no_segments = 0;
-        simulation.accept_fails = simulation.cancel_late = 0;
-        simulation.steps = 16;
+        kernel.be_calm();
         go_live();
         const int listener = reactor->settings().listeners[0].fd;
         busy = kernel.connect(listener);

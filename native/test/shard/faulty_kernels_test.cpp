@@ -87,13 +87,7 @@ private:
         shard::Settings settings = small_settings();
         // A time-out would be an answer that nobody wants. The clock runs ahead of what really happens.
         constexpr std::uint32_t NEVER = 4000000000;
-        settings.timeouts = {.head = NEVER,
-                             .body = NEVER,
-                             .handler = NEVER,
-                             .write = NEVER,
-                             .keep_alive = NEVER,
-                             .drain = NEVER,
-                             .spin = NEVER};
+        settings.timeouts = timeouts_of(NEVER);
         settings.limits.arena_bytes = 512 * layout::SEGMENT_BYTES;
         settings.limits.body_bytes = 1 << 24;
         settings.limits.queue = 4096;

@@ -14,10 +14,7 @@ namespace {
 class FaultRig : public ReactorRig<ClockedKernel> {
 public:
     FaultRig() {
-        io::Simulation& simulation = kernel.simulation;
-        simulation.short_transfer = simulation.stream_ends = simulation.no_segments = 0;
-        simulation.accept_fails = simulation.cancel_late = 0;
-        simulation.steps = 16;
+        kernel.be_calm();
         go_live();
         on_turn = [this] { answer_all(); };
     }
@@ -41,6 +38,13 @@ public:
         on_turn();
         reactor->flush(driver);
         CHECK_EQ(kernel.violations().size(), 0u);
+    }
+    // The server has let go of one client, and serves the other.
+    void check_only_one_ended(ClientId ended, ClientId other) {
+        for (int n = 0; n < 20; ++n) turn();
+        CHECK(kernel.closed_by_server(ended));
+        kernel.client_send(other, get("/h/streamed"));
+        CHECK_EQ(answers(other, 1).size(), 1u);
     }
     std::size_t received = 0;
     // Connections with such an operation in flight.
@@ -175,10 +179,7 @@ TEST("kernel faults: a receive into a run that fails with its thread loses nothi
         const bool goes_on = error == ECANCELED || error == EFAULT || error == EINTR;
         CHECK_EQ(answers.size(), goes_on ? 1u : 0u);
         if (goes_on) rig.kernel.client_close(client);
-        for (int n = 0; n < 20; ++n) rig.turn();
-        CHECK(rig.kernel.closed_by_server(client));
-        rig.kernel.client_send(other, get("/h/streamed"));
-        CHECK_EQ(rig.answers(other, 1).size(), 1u);
+        rig.check_only_one_ended(client, other);
     }
     rig.kernel.client_close(other);
     rig.check_all_returned();
@@ -220,10 +221,7 @@ TEST("kernel faults: memory that runs out ends one connection, and no other") {
             rig.kernel.client_send(client, get("/h/streamed"));
             (sending ? rig.kernel.simulation.next_send_error : rig.kernel.simulation.next_receive_error) = error;
             CHECK(rig.answers(client, 1, 50).empty());
-            for (int n = 0; n < 20; ++n) rig.turn();
-            CHECK(rig.kernel.closed_by_server(client));
-            rig.kernel.client_send(other, get("/h/streamed"));
-            CHECK_EQ(rig.answers(other, 1).size(), 1u);
+            rig.check_only_one_ended(client, other);
             rig.kernel.client_close(other);
         }
     }

@@ -49,6 +49,47 @@ REACTOR_TEST(Dropped,
     rig.check_all_returned();
 }
 
+REACTOR_TEST(NoMemory, "fields: an answer whose head finds no memory is a 503, and an end that its client can read") {
+    for (const std::uint32_t left : {0u, 1u, 2u}) {
+        for (const bool streamed : {false, true}) {
+            for (const std::uint16_t status : {std::uint16_t{200}, std::uint16_t{204}}) {
+                ReactorRig<K> rig;
+                REQUIRE_EQ(rig.failure, "");
+                const std::uint32_t lane = rig.go_live();
+                auto peer = rig.connect();
+                peer->write(get("/h/x"));
+                const Started request = next_request(rig);
+                REQUIRE(request.slot != layout::NO_OFFSET);
+                shard::Segments& segments = rig.reactor->segments();
+                std::vector<std::uint32_t> taken;
+                while (segments.free_count() > left) taken.push_back(segments.take());
+                const std::string fields = encoded_field("X-Long", std::string(15000, 'x'));
+                const std::uint8_t flags = streamed ? 0 : layout::answer_flag::LAST;
+                REQUIRE(rig.worker.answer(request.slot, request.generation,
+                                          {.status = status, .fields = fields, .flags = flags}) == Outcome::done);
+                CHECK(rig.until([&] { return peer->ended; }));
+                CHECK(!peer->reset_seen);
+                REQUIRE_EQ(peer->in.answers.size(), 1u);
+                CHECK_EQ(peer->in.answers[0].status, 503u);
+                CHECK(peer->in.answers[0].has("Retry-After: 1"));
+                CHECK(peer->in.answers[0].close);
+                CHECK(!rig.reactor->lane_broken(lane));
+                for (const std::uint32_t segment : taken) segments.give(segment);
+                // Who streams on learns that nobody takes it.
+                layout::Entry entry{};
+                CHECK_EQ(rig.worker.pop(entry), streamed);
+                if (streamed) {
+                    CHECK_EQ(EntryType(entry.head & 0xff), EntryType::abort);
+                    CHECK(rig.worker.end(request.slot, request.generation) == Outcome::abandoned);
+                }
+                rig.quiet();
+                CHECK_EQ(rig.reactor->slots_used(), 0u);
+                rig.check_all_returned();
+            }
+        }
+    }
+}
+
 REACTOR_TEST(Broken, "fields: what cannot be breaks the lane") {
     const auto breaks = [](auto crime) {
         ReactorRig<K> rig;

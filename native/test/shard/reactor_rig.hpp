@@ -32,6 +32,10 @@ inline shard::Route fixed_route(std::string pattern, std::string body, std::uint
     return route;
 }
 
+inline shard::Timeouts timeouts_of(std::uint32_t ms) {
+    return {.head = ms, .body = ms, .handler = ms, .write = ms, .keep_alive = ms, .drain = ms, .spin = ms};
+}
+
 inline shard::Settings small_settings() {
     shard::Settings settings;
     settings.limits = {.connections = 64,

@@ -110,23 +110,8 @@ private:
         if (!kind() && dice_.chance(30)) settings.admission = {dice_.between(1, 100), dice_.between(1, 100)};
         if (!kind() && dice_.chance(10)) limits.address_connections = dice_.between(1, 6);
         if (!kind() && dice_.chance(10)) limits.address_rate = dice_.between(1, 200);
-        if (kind()) {
-            settings.timeouts = {.head = NEVER,
-                                 .body = NEVER,
-                                 .handler = NEVER,
-                                 .write = NEVER,
-                                 .keep_alive = NEVER,
-                                 .drain = NEVER,
-                                 .spin = NEVER};
-        } else {
-            settings.timeouts = {.head = 2000,
-                                 .body = 2000,
-                                 .handler = 3000,
-                                 .write = 3000,
-                                 .keep_alive = 2000,
-                                 .drain = 2000,
-                                 .spin = 2000};
-        }
+        settings.timeouts = timeouts_of(kind() ? NEVER : 2000);
+        if (!kind()) settings.timeouts.handler = settings.timeouts.write = 3000;
         return settings;
     }
 

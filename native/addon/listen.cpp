@@ -70,6 +70,15 @@ struct Bound {
     }
 };
 
+// What connections inherit from their listener (tcp(7)); on a Unix socket it does nothing.
+void pass_on(int listener) {
+    // Small answers leave at once.
+    const int on = 1;
+    setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    // What a slow reader has not taken waits in the arena, where it is bounded, not in megabytes of the kernel's.
+    setsockopt(listener, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &UNSENT_BYTES, sizeof UNSENT_BYTES);
+}
+
 }  // namespace
 
 // bind(listener: ListenerOptions, reusePort: boolean): { fd, address, port }
@@ -84,6 +93,7 @@ Napi::Value bind_listener(const Napi::CallbackInfo& info) {
         // Every shard gets a descriptor of its own to close.
         fd = fcntl(listener.Get("fd").As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, 3);
         if (fd < 0) return fail(env, "dup", errno, fd);
+        pass_on(fd);
         if (listen(fd, backlog) != 0) return fail(env, "listen", errno, fd);
     } else if (kind == "unix") {
         const std::string path = listener.Get("path").As<Napi::String>().Utf8Value();
@@ -121,11 +131,7 @@ Napi::Value bind_listener(const Napi::CallbackInfo& info) {
         if (fd < 0) return fail(env, "socket", errno, fd);
         const int on = 1;
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        // Accepted sockets inherit it: small answers leave at once.
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        // What a slow reader has not taken waits in the arena, where it is bounded, not in megabytes of the kernel's
-        // (tcp(7)). Connections inherit it.
-        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &UNSENT_BYTES, sizeof UNSENT_BYTES);
+        pass_on(fd);
         if (reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
             return fail(env, "setsockopt", errno, fd);
         }

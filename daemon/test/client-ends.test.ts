@@ -158,7 +158,11 @@ test.serial("while they wait for memory", async (t) => {
 });
 
 test.serial("while no worker lives", async (t) => {
-  const daemon = await startDaemon(t, START);
+  // A slot for each: whoever waits for one is seen to have gone only when there is one.
+  const daemon = await startDaemon(t, {
+    ...START,
+    config: `${START.config}limits: { slots: 64, arena: 16MiB }\n`,
+  });
   const before = await shardStatus(daemon);
   await writeFile(join(daemon.folder, "loading"), "");
   t.is((await fetchRaw(daemon.port, get("/exit"))).status, 502);

@@ -11,7 +11,7 @@ import { HELP, listing, type Options, readOptions, UsageError } from "./options.
 import { type Report, toJson, toMarkdown, verdicts } from "./report.js";
 import { type Bench, runWork } from "./rounds.js";
 import { makeDownload, makePage } from "./routes.js";
-import { LOAD_CLIENT, others, ROOT, type Server, SERVERS } from "./servers.js";
+import { LOAD_CLIENT, ROOT, type Server, SERVERS } from "./servers.js";
 import { findWrk2, WRK2_MISSING } from "./wrk2.js";
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -44,9 +44,7 @@ async function run(options: Options, folder: string, command: string): Promise<R
   writeFileSync(join(content, "page.html"), makePage());
   writeFileSync(join(content, "download.bin"), makeDownload());
 
-  const { against } = options;
-  const known = [...SERVERS, ...(against === undefined ? [] : others(against))];
-  const { present, skipped } = lookAround(known, options);
+  const { present, skipped } = lookAround(options);
   const { clientCore, serverCore } = machine;
   const pinion = SERVERS.find(
     (server) => /^pinion-/.test(server.name) && server.missing() === undefined,
@@ -66,7 +64,7 @@ async function run(options: Options, folder: string, command: string): Promise<R
     ...{ command, machine, rounds, seconds, skipped, works, results },
     wrk2: wrk2 === undefined ? WRK2_MISSING : `wrk2: ${wrk2.program}`,
     versions: Object.fromEntries(present.map((server) => [server.name, server.version()])),
-    floors: Object.fromEntries(known.map(({ name, floor }) => [name, floor])),
+    floors: Object.fromEntries(options.known.map(({ name, floor }) => [name, floor])),
   };
   for (const work of works) {
     const servers = present.filter(({ name }) => work.servers.includes(name));
@@ -83,7 +81,7 @@ function write(file: string, text: string): void {
 }
 
 /** Which of the servers that are asked for are there. */
-function lookAround(known: readonly Server[], { works, servers }: Options) {
+function lookAround({ works, servers, known }: Options) {
   const skipped: Record<string, string> = {};
   const present: Server[] = [];
   for (const server of known) {

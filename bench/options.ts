@@ -1,6 +1,6 @@
 // The command line.
 import { parseArgs } from "node:util";
-import { others, SERVERS } from "./servers.js";
+import { type Server, SERVERS, serversWith } from "./servers.js";
 import { checkWorks, type Work, WORKS } from "./works.js";
 
 export const HELP = `Usage: npm run bench -- WORK... | all | check [options]
@@ -24,8 +24,8 @@ export interface Options {
   rounds: number;
   seconds: number;
   servers: readonly string[];
-  /** The root of another checkout. */
-  against: string | undefined;
+  /** All that could be asked for: with `--against`, another checkout's, too. */
+  known: readonly Server[];
   json: string;
   markdown: string;
   strict: boolean;
@@ -49,15 +49,14 @@ export function readOptions(args: string[]): Options | "help" | "list" {
       ? WORKS
       : positionals.map(findWork);
   const { against } = values;
-  const known = [...SERVERS, ...(against === undefined ? [] : others(against))].map(
-    ({ name }) => name,
-  );
+  const known = serversWith(against);
+  const names = known.map(({ name }) => name);
   return {
     works: against === undefined ? works : works.map(withOthers),
     rounds: check ? 1 : number(values.rounds, "rounds", 1, 1000, true),
     seconds: check ? 0.05 : number(values.seconds, "seconds", 0.05, 600, false),
-    servers: values.servers === undefined ? known : findServers(values.servers, known),
-    against,
+    servers: values.servers === undefined ? names : findServers(values.servers, names),
+    known,
     json: values.json,
     markdown: values.markdown,
     strict: values.strict,

@@ -1,7 +1,7 @@
 // The servers: what each needs, and how it is started for one work.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Command } from "./processes.js";
 import { HANDLED, type RouteName } from "./routes.js";
 
@@ -253,7 +253,12 @@ export const SERVERS: readonly Server[] = [
   nginx(),
 ];
 
-/** Pinion as another checkout has built it, with the handlers and the configuration of this one. */
-export function others(root: string): Server[] {
-  return (["uring", "epoll"] as const).map((io) => pinion(`other-${io}`, { io, root }));
+/** All of them, and Pinion as another checkout has built it, with the handlers and the configuration of this one. */
+export function serversWith(checkout: string | undefined): readonly Server[] {
+  if (checkout === undefined) return SERVERS;
+  const root = resolve(checkout);
+  return [
+    ...SERVERS,
+    ...(["uring", "epoll"] as const).map((io) => pinion(`other-${io}`, { io, root })),
+  ];
 }

@@ -3,13 +3,9 @@
 
 #include <cstdio>
 
-#include "io/epoll_kernel.hpp"
 #include "io/probe.hpp"
-#include "shard/reactor.hpp"
-#if PINION_WITH_URING
-#include "io/uring_kernel.hpp"
-#endif
 #include "test/shard/reactor_rig.hpp"
+#include "test/shard/reactors.hpp"
 
 namespace pinion::test {
 

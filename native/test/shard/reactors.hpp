@@ -1,0 +1,21 @@
+// The reactors that most tests run are compiled once, in reactors.cpp, not in each file again: that was two thirds of
+// the time that it took to build the tests.
+#pragma once
+
+#include "io/epoll_kernel.hpp"
+#include "shard/reactor.hpp"
+#if PINION_WITH_URING
+#include "io/uring_kernel.hpp"
+#endif
+
+// With PINION_FAULTS a file has kernels of its own by these names, and so reactors of its own.
+#ifndef PINION_FAULTS
+namespace pinion::shard {
+
+extern template class Reactor<io::EpollKernel>;
+#if PINION_WITH_URING
+extern template class Reactor<io::UringKernel>;
+#endif
+
+}  // namespace pinion::shard
+#endif

@@ -1,5 +1,5 @@
-// The reactors that most tests run are compiled once, in reactors.cpp, not in each file again: that was two thirds of
-// the time that it took to build the tests.
+// The reactors that most tests run are compiled once, in reactors.cpp, not in each file again: methods_test.cpp takes
+// 5.5 s so, and took 14 (ASan, g++ 12).
 #pragma once
 
 #include "io/epoll_kernel.hpp"

@@ -41,10 +41,10 @@ public:
 
     bool contains(std::uint32_t id) const { return entries_[id].state != OUT; }
 
-    // Calls expired(id) for each id whose deadline has come; it is out of the wheel by then. expired() may schedule
-    // and cancel any id, its own included.
+    // Calls expired(id) for each id whose deadline has come, `most` of them: the others are left for the next call. It is
+    // out of the wheel by then. expired() may schedule and cancel any id, its own included.
     template <typename Expired>
-    void advance(std::uint64_t now_ms, Expired&& expired) {
+    void advance(std::uint64_t now_ms, std::uint32_t most, Expired&& expired) {
         const std::uint64_t now_tick = now_ms / TICK_MS;
         // After a long pause one round visits every bucket, and whoever is not due yet gets a place from now on.
         if (now_tick > next_tick_ + BUCKETS) next_tick_ = now_tick - BUCKETS + 1;
@@ -55,15 +55,20 @@ public:
                 return;
             }
             next_tick_ += distance;
-            const std::uint32_t tick = std::uint32_t(next_tick_++);
+            const std::uint64_t visited = next_tick_++;
+            const std::uint32_t tick = std::uint32_t(visited);
             // Whatever is inserted from here on stands at next_tick_ or later, never in this bucket.
             for (std::uint32_t id; (id = heads_[tick % BUCKETS]) != NONE;) {
                 id = id - 1;
                 unlink(id);
-                if (later_or_equal(tick, entries_[id].deadline_tick)) {
-                    expired(id);
-                } else {
+                if (!later_or_equal(tick, entries_[id].deadline_tick)) {
                     insert(id);
+                    continue;
+                }
+                expired(id);
+                if (--most == 0) {
+                    next_tick_ = visited;
+                    return;
                 }
             }
         }

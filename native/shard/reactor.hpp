@@ -59,6 +59,18 @@ struct Clock {
     double now_ns = 0;
 };
 
+// What is known of a queue: when it was last seen empty and when it last moved, and how many had been taken by then.
+struct QueueWatch {
+    std::uint64_t empty_ms = 0, moved_ms = 0;
+    std::uint32_t empty_taken = 0, taken = 0;
+    bool overloaded = false;
+};
+
+// What a turn may still do for connections that have not taken an answer yet.
+struct NewcomersLeft {
+    std::uint32_t first_words = 0, output_bytes = 0;
+};
+
 template <class K>
 class Reactor {
 public:
@@ -78,7 +90,10 @@ public:
     std::uint64_t next_deadline_ms() const;  // the same, as CLOCK_MONOTONIC milliseconds; UINT64_MAX: none
     bool has_responses() const;              // any thread
     // Requests wait for the next turn, and nothing else may bring it about.
-    bool turn_owed() const { return turnless_.first != NONE || slot_waiter_may_go(); }
+    bool turn_owed() {
+        return turnless_.first != NONE || unheard_.first != NONE || unsent_.first != NONE ||
+               (unsent_streams_.first != NONE && lane_is_open_to_newcomers()) || slot_waiter_may_go();
+    }
     bool idle() const { return exchanges_.used() == 0; }
 
     // --- commands, with the baton ---
@@ -179,11 +194,19 @@ private:
     void serve_lane_waiter(WaitList& list);
     std::uint32_t slot_waiters() const { return laneless_.count + newcomers_.count + uploadless_.count; }
     double waiting_since_ns(const Connection& connection) const;
-    bool slot_waiter_may_go() const;
+    bool slot_waiter_may_go();
     void slot_came_back();
     void wait_for_room(Connection& connection);
     void room_came_back();
     void turn_came();
+
+    // --- reactor_newcomers.hpp ---
+    void newcomers_turn();
+    bool hear(Connection& connection);
+    bool may_send(Connection& connection);
+    bool newcomers_slot_is_free() const;
+    bool lane_is_open_to_newcomers();
+    bool has_new_slot();
 
     // --- reactor_stalled.hpp ---
     std::uint64_t stall_ms() const;
@@ -226,16 +249,17 @@ private:
     bool has_body_part(std::uint32_t lane, std::uint32_t offset, std::uint32_t length);
 
     // --- reactor_admission.hpp ---
-    void observe_queue();
+    void observe_queues();
+    void observe(QueueWatch& queue, double oldest_ns, std::uint32_t taken, std::uint32_t waiting);
     double oldest_waiting_ns();
-    std::uint64_t expected_wait_ms();
+    std::uint64_t expected_wait_ms(const QueueWatch& queue, std::uint32_t waiting) const;
+    bool overloaded_for(const Connection& connection) const;
     bool slots_move() const;
     void shed(LaneEnd& lane);
     Wait slot_for(const Connection& connection, const http::Head& head, const char* base, std::uint32_t slot,
                   std::uint32_t behind);
     std::uint32_t native_slots() const;
     bool has_lane_slot() const;
-    bool has_new_slot() const;
     bool has_upload_slot() const;
     bool admit_address(Connection& connection);
     bool admit_rate(Connection& connection);
@@ -319,7 +343,13 @@ private:
     void log_access(Connection& connection, const Exchange& exchange, bool aborted);
 
     static constexpr std::uint32_t BATCH = 128;
-    static constexpr std::uint32_t PIPELINED_MAX = 1024;  // begun in a turn, beside the first of each connection
+    static constexpr std::uint32_t PIPELINED_MAX = 1024;   // begun in a turn, beside the first of each connection
+    static constexpr std::uint32_t NEWCOMERS = 8;          // whose first words are heard in a turn
+    static constexpr std::uint32_t NEWCOMERS_WAITING = 4;  // on the lane: then their requests and streams wait
+    static constexpr std::uint32_t NEWCOMERS_EVERY = 8;    // entries taken, one of theirs comes all the same
+    static constexpr std::uint32_t NEWCOMERS_OUTPUT = 128 * 1024;  // bytes that a turn sends to them
+    static constexpr std::uint32_t NEWCOMERS_SENDS = 8;            // or in so many sends
+    static constexpr std::uint32_t EXPIRIES = 64;                  // of deadlines, in a turn
     static constexpr std::uint32_t LENT_START = 64;
     static constexpr std::uint32_t LENT_MAX = 1024;
     static constexpr std::uint32_t LARGE_BODY_BYTES = 64 * 1024;
@@ -378,19 +408,20 @@ private:
     std::uint32_t kept_bytes_max_ = 0;
     std::uint32_t dirty_ = NONE;
     WaitList starved_heads_, starved_bodies_, slotless_, laneless_, newcomers_, uploadless_, roomless_, turnless_;
+    WaitList unheard_;
+    WaitList unsent_, unsent_streams_;
     StalledList stalled_;
     std::uint32_t uploads_ = 0;       // requests in flight whose body has not been read to its end
     std::uint32_t streams_ = 0;       // answers that come in parts and have begun
     std::uint32_t breaking_off_ = 0;  // slots of stalled answers that the lanes have not given back yet
     std::uint32_t turn_ = 0;
-    std::uint32_t pipelined_left_ = 0;  // of PIPELINED_MAX, in this turn
-    std::uint32_t behind_ = 0;          // requests in flight that are not the first of their connection
+    std::uint32_t pipelined_left_ = 0;    // of PIPELINED_MAX, in this turn
+    NewcomersLeft newcomers_left_;        // in this turn
+    std::uint32_t newcomer_entered_ = 0;  // the lane, by what it had taken then
+    std::uint32_t newcomers_taken_ = 0;   // off their list, ever
+    std::uint32_t behind_ = 0;            // requests in flight that are not the first of their connection
     AddressTable clients_;
-    std::uint64_t queue_empty_ms_ = 0;     // when no request was last seen waiting for its handler
-    std::uint32_t queue_empty_taken_ = 0;  // how far it was
-    std::uint64_t queue_moved_ms_ = 0;     // when one was last seen to be taken
-    std::uint32_t queue_taken_ = 0;        // how far it was
-    bool overloaded_ = false;
+    QueueWatch queue_, newcomer_queue_;
     std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
     std::vector<std::uint8_t, base::OwnLines<std::uint8_t>> accept_armed_;
     bool draining_ = false;
@@ -409,6 +440,7 @@ private:
 #include "shard/reactor_kept.hpp"        // IWYU pragma: export
 #include "shard/reactor_lane_life.hpp"   // IWYU pragma: export
 #include "shard/reactor_lanes.hpp"       // IWYU pragma: export
+#include "shard/reactor_newcomers.hpp"   // IWYU pragma: export
 #include "shard/reactor_output.hpp"      // IWYU pragma: export
 #include "shard/reactor_receive.hpp"     // IWYU pragma: export
 #include "shard/reactor_request.hpp"     // IWYU pragma: export

@@ -69,7 +69,11 @@ bool Reactor<K>::begin_connection(io::Socket socket, std::uint32_t listener) {
     ++counters_.accepted;
     Connection& connection = connections_[index];
     const std::uint32_t generation = (connection.generation + 1) & 0xffffff;
+    const bool unsent = connection.unsent;
+    const std::uint32_t next_unsent = connection.next_unsent;
     connection = Connection{};
+    connection.unsent = unsent;
+    connection.next_unsent = next_unsent;
     connection.generation = generation;
     connection.socket = socket;
     connection.state = ConnectionState::open;

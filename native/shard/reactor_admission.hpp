@@ -19,37 +19,53 @@ namespace pinion::shard {
 // Nobody waits in vain, either: who would wait for most of `interval`, going by how the queue has moved since it
 // was empty, is refused at once.
 
+// Newcomers have a queue of their own, and a small part of each turn (reactor_newcomers.hpp): how long they wait says
+// nothing to others.
+
 // Once a turn, before its requests come in.
 template <class K>
-void Reactor<K>::observe_queue() {
-    const double oldest_ns = oldest_waiting_ns();
+void Reactor<K>::observe_queues() {
     LaneEnd* lane = live();
+    const double oldest_ns = oldest_waiting_ns();  // before its counts: it sees what has been taken
     const std::uint32_t taken = lane == nullptr ? 0 : lane->requests_taken();
-    if (oldest_ns == 0 || taken != queue_taken_) queue_moved_ms_ = clock_.now_ms;
-    queue_taken_ = taken;
+    const std::uint32_t waiting = lane == nullptr ? 0 : lane->waiting() + (slots_move() ? laneless_.count : 0);
+    observe(queue_, oldest_ns, taken, waiting);
+    const bool newcomers_wait = lane != nullptr && newcomers_.first != NONE && slots_move();
+    observe(newcomer_queue_, newcomers_wait ? waiting_since_ns(connections_[newcomers_.first]) : 0, newcomers_taken_,
+            newcomers_.count);
+    if (queue_.overloaded) shed(*lane);
+}
+
+// `oldest_ns`: when the first in the queue came; 0: nobody waits.
+template <class K>
+void Reactor<K>::observe(QueueWatch& queue, double oldest_ns, std::uint32_t taken, std::uint32_t waiting) {
+    if (oldest_ns == 0 || taken != queue.taken) queue.moved_ms = clock_.now_ms;
+    queue.taken = taken;
     const Admission& admission = settings_.admission;
-    const bool held = clock_.now_ms - queue_moved_ms_ >= admission.interval_ms;
+    const bool held = clock_.now_ms - queue.moved_ms >= admission.interval_ms;
     if (oldest_ns == 0 || held) {
-        queue_empty_ms_ = clock_.now_ms;
-        queue_empty_taken_ = taken;
+        queue.empty_ms = clock_.now_ms;
+        queue.empty_taken = taken;
     }
-    const bool stands = clock_.now_ms - queue_empty_ms_ > admission.interval_ms &&
+    const bool stands = clock_.now_ms - queue.empty_ms > admission.interval_ms &&
                         clock_.now_ns - oldest_ns >= double(admission.target_ms) * 1e6;
-    overloaded_ =
-        admission.target_ms != 0 && (stands || expected_wait_ms() > std::uint64_t{admission.interval_ms} * 3 / 4);
-    if (overloaded_) shed(*lane);
+    queue.overloaded = admission.target_ms != 0 &&
+                       (stands || expected_wait_ms(queue, waiting) > std::uint64_t{admission.interval_ms} * 3 / 4);
 }
 
 // How long a request that came now would wait; 0 also while the queue is too young to say.
 template <class K>
-std::uint64_t Reactor<K>::expected_wait_ms() {
-    const LaneEnd* lane = live();
-    if (lane == nullptr) return 0;
+std::uint64_t Reactor<K>::expected_wait_ms(const QueueWatch& queue, std::uint32_t waiting) const {
     // Up to when it last moved: who holds the core now may be done soon.
-    const std::uint64_t elapsed_ms = queue_moved_ms_ > queue_empty_ms_ ? queue_moved_ms_ - queue_empty_ms_ : 0;
-    const std::uint32_t taken = lane->requests_taken() - queue_empty_taken_;
+    const std::uint64_t elapsed_ms = queue.moved_ms > queue.empty_ms ? queue.moved_ms - queue.empty_ms : 0;
+    const std::uint32_t taken = queue.taken - queue.empty_taken;
     if (elapsed_ms < YOUNG_QUEUE_MS || taken < YOUNG_QUEUE_TAKEN) return 0;
-    return elapsed_ms * (lane->waiting() + (slots_move() ? laneless_.count : 0)) / taken;
+    return elapsed_ms * waiting / taken;
+}
+
+template <class K>
+bool Reactor<K>::overloaded_for(const Connection& connection) const {
+    return queue_.overloaded || (!connection.proven && newcomer_queue_.overloaded);
 }
 
 // Refuses those at the front of the queue that have waited for too long.
@@ -75,8 +91,7 @@ double Reactor<K>::oldest_waiting_ns() {
     if (lane == nullptr || !lane->counts_possible()) return 0;
     const std::uint32_t slot = lane->oldest_request();
     if (slot < exchanges_.capacity()) return exchanges_[slot].received_ns;  // or what the worker has written there
-    std::uint32_t first = laneless_.first;
-    if (first == NONE && slots_move()) first = newcomers_.first;
+    const std::uint32_t first = laneless_.first;
     return first == NONE ? 0 : waiting_since_ns(connections_[first]);
 }
 
@@ -100,15 +115,6 @@ bool Reactor<K>::has_lane_slot() const {
     return exchanges_.capacity() - exchanges_.used() > native_slots();
 }
 
-// Who has not taken an answer yet may be one that never does. The last slots are not for them, nor the last memory
-// while many answers that come in parts hold it.
-template <class K>
-bool Reactor<K>::has_new_slot() const {
-    const std::uint32_t slots = exchanges_.capacity();
-    const bool held = streams_ > slots / PROVEN_SLOTS && segments_.free_count() <= reserve_;
-    return !held && slots - exchanges_.used() > native_slots() + slots / PROVEN_SLOTS;
-}
-
 // Uploads that still arrive leave slots to others: their clients decide how long they take.
 template <class K>
 bool Reactor<K>::has_upload_slot() const {
@@ -125,7 +131,7 @@ Wait Reactor<K>::slot_for(const Connection& connection, const http::Head& head, 
                       : !connection.proven && !has_new_slot() ? Wait::new_slot
                       : arrives && !has_upload_slot()         ? Wait::upload_slot
                                                               : Wait::nothing;
-    if (what == Wait::nothing || (overloaded_ && !connection.head_complete)) return Wait::nothing;
+    if (what == Wait::nothing || (overloaded_for(connection) && !connection.head_complete)) return Wait::nothing;
     const std::string_view path(base + head.path.offset, head.path.length);
     if (path == "*") return Wait::nothing;
     const http::Match match = router_.match(head.method, path, base, region_.slot(slot).parameters);

@@ -195,16 +195,10 @@ bool Reactor<K>::take_up_head(Connection& connection, SegmentRecord& piece) {
         wait_for_slot(connection, what);
         return false;
     }
-    // Earlier ones of a half-closed client still get their answers.
-    const Sender sender = sender_of(connection, head);
-    const bool owed = connection.first != NONE || connection.output_first != NONE;
-    if (sender == Sender::ended_early && owed) {
-        refuse(connection, 400);
-        return false;
-    }
-    if (sender != Sender::there) {
-        terminate(connection, true);
-        return false;
+    switch (sender_of(connection, head)) {
+        case Sender::there: break;
+        case Sender::ended_early: refuse(connection, 400); return false;
+        case Sender::gone: terminate(connection, true); return false;
     }
     return begin_from_block(connection, head, piece);
 }

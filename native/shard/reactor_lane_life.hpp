@@ -36,8 +36,8 @@ void Reactor<K>::go_live(std::uint32_t lane, const std::vector<http::MethodSet>&
     live_ = lane;
     // The pace of its queue is not the last one's.
     read_clock();
-    queue_empty_ms_ = queue_moved_ms_ = clock_.now_ms;
-    queue_empty_taken_ = queue_taken_ = lanes_[lane].requests_taken();
+    const std::uint32_t taken = lanes_[lane].requests_taken();
+    queue_ = {.empty_ms = clock_.now_ms, .moved_ms = clock_.now_ms, .empty_taken = taken, .taken = taken};
 }
 
 // What a module's object or factory answers is known when a worker has loaded it: from then on 405 needs none.

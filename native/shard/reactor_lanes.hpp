@@ -49,7 +49,8 @@ void Reactor<K>::push_deferred(LaneEnd& lane) {
 
 template <class K>
 void Reactor<K>::enqueue(Exchange& exchange, std::uint32_t index) {
-    if (overloaded_ && !exchange.waited) return answer_status(exchange, 503);
+    const Connection& connection = connections_[exchange.connection];
+    if (!exchange.waited && overloaded_for(connection)) return answer_status(exchange, 503);
     LaneEnd* lane = live();
     if (lane == nullptr || !backlog_.empty() || lane->request_space() < 3 * settings_.limits.slots) {
         if (backlog_.size() >= settings_.limits.queue) return answer_status(exchange, 503);
@@ -58,6 +59,7 @@ void Reactor<K>::enqueue(Exchange& exchange, std::uint32_t index) {
         return;
     }
     if (lane->waiting() >= settings_.limits.queue) return answer_status(exchange, 503);
+    if (!connection.proven) newcomer_entered_ = lane->requests_taken();
     layout::Slot& slot = region_.slot(index);
     store_release(slot.state, exchange.generation << 8 | std::uint32_t(SlotState::queued));
     exchange.stage = Stage::lane;

@@ -92,7 +92,7 @@ void Reactor<K>::drop_later(Connection& connection) {
 
 template <class K>
 void Reactor<K>::send_output(Connection& connection) {
-    if (connection.send_armed || connection.output_first == NONE) return;
+    if (connection.send_armed || connection.output_first == NONE || !may_send(connection)) return;
     if (connection.write_deadline_ms == 0) {
         connection.write_deadline_ms = clock_.now_ms + settings_.timeouts.write;
         connection.received_bytes = UINT64_MAX;

@@ -114,14 +114,16 @@ void Reactor<K>::stream_ended(Connection& connection) {
     // What has been received and not been read may be the rest of a body.
     if (connection.body != NONE && connection.input_first == NONE) return body_broke_off(connection);
     // A head that will never be whole; its rest may be among what has been received and not been read.
-    if (connection.head_length > 0 && !connection.has_input() && connection.first == NONE) {
+    if (connection.head_length > 0 && !connection.has_input() && connection.first == NONE &&
+        connection.output_first == NONE) {
         return terminate(connection, false);
     }
 }
 
 template <class K>
 bool Reactor<K>::wants_input(const Connection& connection) const {
-    if (connection.receive_armed || connection.wait == Wait::segment || connection.peer_closed) return false;
+    if (connection.receive_armed || connection.peer_closed) return false;
+    if (connection.wait == Wait::segment || connection.wait == Wait::first_word) return false;
     if (connection.state == ConnectionState::lingering) return true;
     if (connection.state != ConnectionState::open || connection.close_after) {
         return false;
@@ -139,6 +141,7 @@ bool Reactor<K>::wants_input(const Connection& connection) const {
 template <class K>
 void Reactor<K>::arm_receive(Connection& connection) {
     if (!wants_input(connection)) return;
+    if (!connection.heard && !hear(connection)) return;
     connection.receive_armed = true;
     // One receive of a stream may take dozens of segments before it can be stopped: only while there are plenty.
     const bool plenty = starved_heads_.first == NONE && segments_.free_count() > segments_.count() / 2;

@@ -68,10 +68,11 @@ bool Reactor<K>::turn(io::Driver driver) {
     driver_ = driver;
     ++counters_.turns[unsigned(driver)];
     read_clock();
-    observe_queue();
+    observe_queues();
     ++turn_;
     // Never all of the slots: each that is answered natively has its own until the turn ends.
     pipelined_left_ = std::clamp(settings_.limits.slots / 2, 1u, PIPELINED_MAX);
+    newcomers_turn();
     slot_came_back();  // before those who have not waited
     turn_came();
     const unsigned count = kernel_.harvest(completions_, BATCH);
@@ -113,7 +114,7 @@ void Reactor<K>::flush(io::Driver driver) {
 template <class K>
 void Reactor<K>::finish_turn() {
     read_lanes();
-    timers_.advance(clock_.now_ms, [this](std::uint32_t index) { expired(index); });
+    timers_.advance(clock_.now_ms, EXPIRIES, [this](std::uint32_t index) { expired(index); });
     if (accept_retry_ms_ != 0 && clock_.now_ms >= accept_retry_ms_) {
         accept_retry_ms_ = 0;
         for (std::uint32_t i = 0; i < settings_.listeners.size(); ++i) arm_accept(i);

@@ -79,7 +79,7 @@ void Reactor<K>::wait_for_slot(Connection& connection, Wait what) {
 
 // After a turn: a slot that came back as its end settled connections.
 template <class K>
-bool Reactor<K>::slot_waiter_may_go() const {
+bool Reactor<K>::slot_waiter_may_go() {
     return (slotless_.first != NONE && exchanges_.peek() != NONE) || (laneless_.first != NONE && has_lane_slot()) ||
            (newcomers_.first != NONE && has_new_slot()) ||
            (uploadless_.first != NONE && has_new_slot() && has_upload_slot());
@@ -89,7 +89,7 @@ template <class K>
 void Reactor<K>::slot_came_back() {
     while (slotless_.first != NONE && exchanges_.peek() != NONE) read_input(next_of(slotless_));
     while (laneless_.first != NONE && has_lane_slot()) serve_lane_waiter(laneless_);
-    while (newcomers_.first != NONE && has_new_slot()) serve_lane_waiter(newcomers_);
+    for (; newcomers_.first != NONE && has_new_slot(); ++newcomers_taken_) serve_lane_waiter(newcomers_);
     while (uploadless_.first != NONE && has_new_slot() && has_upload_slot()) serve_lane_waiter(uploadless_);
 }
 

@@ -45,6 +45,7 @@ enum class ConnectionState : std::uint8_t {
 enum class Wait : std::uint8_t {
     nothing,
     segment,      // to receive into: it met ENOBUFS
+    first_word,   // to be received from for the first time: this turn has listened to as many newcomers as it may
     slot,         // for its next request
     lane_slot,    // its next request is for a handler, and the slots that are left are kept for what needs none
     new_slot,     // the same, and it has not proven itself: a part of what is left is kept from it
@@ -76,6 +77,7 @@ struct Connection {
     // In flight, true exactly when the kernel owes us a completion of it.
     bool receive_armed : 1;
     bool receive_stream : 1;     // the armed receive is a stream
+    bool heard : 1;              // it has been received from, or is about to be
     bool streams : 1;            // its next receive may be one: its last request had no large body
     bool receive_into : 1;       // the armed receive has the run `block`
     bool receive_cancelled : 1;  // its end has been asked for
@@ -95,10 +97,12 @@ struct Connection {
     bool reset : 1;           // closes with a reset: the client must see that the answer broke off
     bool proven : 1;          // its client has taken an answer, and none has stalled since
     bool stalled : 1;         // on the list of those whose output waits for the client
+    bool unsent : 1;          // on a list of those whose output waits for a turn
 
     Wait wait;  // the list that it is on
     std::uint32_t next_dirty;
     std::uint32_t next_waiting;
+    std::uint32_t next_unsent;
 
     // Unread input, a chain of segments; and its bytes.
     std::uint32_t input_first, input_last, input_bytes, input_segments;

@@ -15,9 +15,9 @@ constexpr std::uint64_t TICK = TimerWheel::TICK_MS;
 
 std::uint64_t due_at(std::uint64_t deadline_ms) { return (deadline_ms + TICK - 1) / TICK * TICK; }
 
-std::vector<std::uint32_t> advance(TimerWheel& wheel, std::uint64_t now_ms) {
+std::vector<std::uint32_t> advance(TimerWheel& wheel, std::uint64_t now_ms, std::uint32_t most = UINT32_MAX) {
     std::vector<std::uint32_t> ids;
-    wheel.advance(now_ms, [&](std::uint32_t id) { ids.push_back(id); });
+    wheel.advance(now_ms, most, [&](std::uint32_t id) { ids.push_back(id); });
     std::sort(ids.begin(), ids.end());
     return ids;
 }
@@ -145,7 +145,7 @@ TEST("timer wheel: expired() may schedule and cancel any id") {
     REQUIRE(wheel.init(8, 0));
     for (std::uint32_t id = 0; id < 6; ++id) wheel.schedule(id, 160);
     Ids order;
-    wheel.advance(160, [&](std::uint32_t id) {
+    wheel.advance(160, UINT32_MAX, [&](std::uint32_t id) {
         order.push_back(id);
         CHECK(!wheel.contains(id));
         wheel.schedule(id, id == 3 ? 0 : 400);  // its own again; 0 is past: the next tick
@@ -159,12 +159,30 @@ TEST("timer wheel: expired() may schedule and cancel any id") {
     CHECK_EQ(wheel.next_ms(), TimerWheel::NEVER);
 }
 
+TEST("timer wheel: who is due beyond the bound comes with the next advance") {
+    TimerWheel wheel;
+    REQUIRE(wheel.init(8, 0));
+    for (std::uint32_t id = 0; id < 5; ++id) wheel.schedule(id, id < 3 ? 160 : 320);
+    Ids seen;
+    for (int round = 0; round < 3; ++round) {
+        CHECK(wheel.next_ms() <= 400);
+        const Ids some = advance(wheel, 400, 2);
+        CHECK_EQ(some.size(), std::size_t(2));
+        seen.insert(seen.end(), some.begin(), some.end());
+        if (round == 0) wheel.schedule(7, 100);  // due too, and behind none of those that are left
+    }
+    std::sort(seen.begin(), seen.end());
+    CHECK_EQ(seen, (Ids{0, 1, 2, 3, 4, 7}));
+    CHECK_EQ(advance(wheel, 10000), Ids{});
+    CHECK_EQ(wheel.next_ms(), TimerWheel::NEVER);
+}
+
 TEST("timer wheel: one advance over many ticks visits what expired() adds on the way") {
     TimerWheel wheel;
     REQUIRE(wheel.init(2, 0));
     wheel.schedule(0, 16);
     int calls = 0;
-    wheel.advance(16 * 500, [&](std::uint32_t id) {
+    wheel.advance(16 * 500, UINT32_MAX, [&](std::uint32_t id) {
         ++calls;
         wheel.schedule(id, 0);
     });

@@ -270,6 +270,7 @@ private:
         walk_list(reactor_.uploadless_, Wait::upload_slot);
         walk_list(reactor_.roomless_, Wait::room);
         walk_list(reactor_.turnless_, Wait::turn);
+        walk_list(reactor_.unheard_, Wait::first_word);
         expect_equal(on_lists_, waiting_, "connections that wait");
         std::uint32_t count = 0;
         std::uint32_t before = NONE;
@@ -280,6 +281,16 @@ private:
         }
         expect(before == reactor_.stalled_.last, "the end of those who stall", before);
         expect_equal(count, stalled_, "connections that stall");
+        count = 0;
+        for (const auto* list : {&reactor_.unsent_, &reactor_.unsent_streams_}) {
+            count = 0;
+            for (std::uint32_t i = list->first; i != NONE && count <= list->count;
+                 i = reactor_.connections_[i].next_unsent) {
+                expect(reactor_.connections_[i].unsent, "a connection that waits to be sent to and does not know", i);
+                ++count;
+            }
+            expect_equal(count, list->count, "connections that wait to be sent to");
+        }
         count = 0;
         for (std::uint32_t i = reactor_.dirty_; i != NONE; i = reactor_.connections_[i].next_dirty) {
             expect(reactor_.connections_[i].in_dirty, "a connection that is to be settled and does not know", i);

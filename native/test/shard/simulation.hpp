@@ -267,6 +267,7 @@ private:
             lanes_come_and_go();
         }
         for (const auto& client : clients_) {
+            client->read(SIZE_MAX);  // the slowest still have some of what was sent to them before them
             if (client->over() || client->satisfied() || !problem.empty()) continue;
             const std::vector<std::uint32_t> ids = client->ids();
             // A hostile worker may begin an answer and never end it. And who had not been accepted before a drain began

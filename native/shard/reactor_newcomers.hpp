@@ -1,0 +1,90 @@
+// Reactor: connections that have not taken an answer yet, and what a turn does for them.
+//
+// A newcomer costs a turn many times what the next request of an old client does, most of it in the kernel, and it may be
+// one that never takes what it asks for. Of thousands at once a turn hears a few, sends so many bytes to them and hands a
+// few of their requests to the worker: turns stay short for everybody else, and no newcomer waits for ever.
+#pragma once
+
+#include <algorithm>
+
+#include "shard/reactor.hpp"
+
+namespace pinion::shard {
+
+// As a turn begins: who was left over comes first.
+template <class K>
+void Reactor<K>::newcomers_turn() {
+    newcomers_left_ = {.first_words = NEWCOMERS, .output_bytes = NEWCOMERS_OUTPUT};
+    while (unheard_.first != NONE && newcomers_left_.first_words > 0) hear(next_of(unheard_));
+    for (WaitList* list : {&unsent_, &unsent_streams_}) {
+        while (list->first != NONE && newcomers_left_.output_bytes > 0 &&
+               (list == &unsent_ || lane_is_open_to_newcomers())) {
+            Connection& connection = connections_[list->first];
+            list->first = connection.next_unsent;
+            --list->count;
+            connection.unsent = false;
+            settle(connection);
+        }
+    }
+}
+
+// Whether its first receive may be armed now; else it waits for a turn.
+template <class K>
+bool Reactor<K>::hear(Connection& connection) {
+    if (newcomers_left_.first_words == 0) {
+        wait_on(unheard_, connection, Wait::first_word);
+        return false;
+    }
+    --newcomers_left_.first_words;
+    connection.heard = true;
+    return true;
+}
+
+// Whether its output may be sent now; else a later turn settles it. Whatever happens to it meanwhile, it stays on the
+// list: its end, too, and who gets its record next.
+template <class K>
+bool Reactor<K>::may_send(Connection& connection) {
+    if (connection.proven) return true;
+    const bool stream = parts_[connection.output_first].exchange != NONE;  // its handler goes on when this has left
+    std::uint32_t& left = newcomers_left_.output_bytes;
+    if (left > 0 && (!stream || lane_is_open_to_newcomers())) {
+        left -= std::min(left, std::max(connection.output_bytes, NEWCOMERS_OUTPUT / NEWCOMERS_SENDS));
+        if (stream && live() != nullptr) newcomer_entered_ = live()->requests_taken();
+        return true;
+    }
+    if (connection.unsent) return false;
+    WaitList& list = stream ? unsent_streams_ : unsent_;
+    const std::uint32_t index = index_of(connection);
+    connection.unsent = true;
+    connection.next_unsent = NONE;
+    (list.first == NONE ? list.first : connections_[list.last].next_unsent) = index;
+    list.last = index;
+    ++list.count;
+    return false;
+}
+
+// The last slots are not for them, nor the last memory while many answers that come in parts hold it.
+template <class K>
+bool Reactor<K>::newcomers_slot_is_free() const {
+    const std::uint32_t slots = exchanges_.capacity();
+    const bool held = streams_ > slots / PROVEN_SLOTS && segments_.free_count() <= reserve_;
+    return !held && slots - exchanges_.used() > native_slots() + slots / PROVEN_SLOTS;
+}
+
+// Few of what waits on the lane is theirs: what it takes goes to others as soon as they come. While others keep it busy,
+// one of theirs comes behind so many entries.
+template <class K>
+bool Reactor<K>::lane_is_open_to_newcomers() {
+    LaneEnd* lane = live();
+    if (lane == nullptr) return true;
+    lane->request_space();  // sees what has been taken
+    const std::uint32_t taken = lane->requests_taken();
+    return lane->request_tail() - taken < NEWCOMERS_WAITING || taken - newcomer_entered_ >= NEWCOMERS_EVERY;
+}
+
+template <class K>
+bool Reactor<K>::has_new_slot() {
+    return newcomers_slot_is_free() && lane_is_open_to_newcomers();
+}
+
+}  // namespace pinion::shard

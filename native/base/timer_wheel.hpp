@@ -41,8 +41,8 @@ public:
 
     bool contains(std::uint32_t id) const { return entries_[id].state != OUT; }
 
-    // Calls expired(id) for each id whose deadline has come, `most` of them: the others are left for the next call. It is
-    // out of the wheel by then. expired() may schedule and cancel any id, its own included.
+    // Calls expired(id) for each id whose deadline has come, `most` of them: the others are left for the next call. It
+    // is out of the wheel by then. expired() may schedule and cancel any id, its own included.
     template <typename Expired>
     void advance(std::uint64_t now_ms, std::uint32_t most, Expired&& expired) {
         const std::uint64_t now_tick = now_ms / TICK_MS;

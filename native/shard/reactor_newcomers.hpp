@@ -1,8 +1,8 @@
 // Reactor: connections that have not taken an answer yet, and what a turn does for them.
 //
-// A newcomer costs a turn many times what the next request of an old client does, most of it in the kernel, and it may be
-// one that never takes what it asks for. Of thousands at once a turn hears a few, sends so many bytes to them and hands a
-// few of their requests to the worker: turns stay short for everybody else, and no newcomer waits for ever.
+// A newcomer costs a turn many times what the next request of an old client does, most of it in the kernel, and it may
+// be one that never takes what it asks for. Of thousands at once a turn hears a few, sends so many bytes to them and
+// hands a few of their requests to the worker: turns stay short for everybody else, and no newcomer waits for ever.
 #pragma once
 
 #include <algorithm>
@@ -71,8 +71,8 @@ bool Reactor<K>::newcomers_slot_is_free() const {
     return !held && slots - exchanges_.used() > native_slots() + slots / PROVEN_SLOTS;
 }
 
-// Few of what waits on the lane is theirs: what it takes goes to others as soon as they come. While others keep it busy,
-// one of theirs comes behind so many entries.
+// Only a few entries may wait on the lane for one of theirs to join them: who comes then waits for these alone. While
+// others keep it busy, one of theirs comes behind so many.
 template <class K>
 bool Reactor<K>::lane_is_open_to_newcomers() {
     LaneEnd* lane = live();

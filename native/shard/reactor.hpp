@@ -256,6 +256,7 @@ private:
     bool overloaded_for(const Connection& connection) const;
     bool slots_move() const;
     void shed(LaneEnd& lane);
+    void shed_newcomers();
     Wait slot_for(const Connection& connection, const http::Head& head, const char* base, std::uint32_t slot,
                   std::uint32_t behind);
     std::uint32_t native_slots() const;
@@ -422,6 +423,7 @@ private:
     std::uint32_t behind_ = 0;            // requests in flight that are not the first of their connection
     AddressTable clients_;
     QueueWatch queue_, newcomer_queue_;
+    bool shedding_ = false;              // newcomers that have waited for too long
     std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
     std::vector<std::uint8_t, base::OwnLines<std::uint8_t>> accept_armed_;
     bool draining_ = false;

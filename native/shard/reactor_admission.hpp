@@ -34,6 +34,7 @@ void Reactor<K>::observe_queues() {
     observe(newcomer_queue_, newcomers_wait ? waiting_since_ns(connections_[newcomers_.first]) : 0, newcomers_taken_,
             newcomers_.count);
     if (queue_.overloaded) shed(*lane);
+    if (newcomer_queue_.overloaded) shed_newcomers();
 }
 
 // `oldest_ns`: when the first in the queue came; 0: nobody waits.
@@ -83,6 +84,17 @@ void Reactor<K>::shed(LaneEnd& lane) {
     });
 }
 
+template <class K>
+void Reactor<K>::shed_newcomers() {
+    shedding_ = true;  // whose turn it is gets 503
+    for (std::uint32_t most = BATCH; most > 0 && newcomers_.first != NONE && exchanges_.peek() != NONE; --most) {
+        const double waited_ns = clock_.now_ns - waiting_since_ns(connections_[newcomers_.first]);
+        if (waited_ns < double(settings_.admission.interval_ms) * 1e6) break;
+        serve_lane_waiter(newcomers_);
+    }
+    shedding_ = false;
+}
+
 // When the oldest request that has not reached its handler came; 0: none waits. Without a live worker none does either:
 // the backlog is for the next one.
 template <class K>
@@ -91,7 +103,9 @@ double Reactor<K>::oldest_waiting_ns() {
     if (lane == nullptr || !lane->counts_possible()) return 0;
     const std::uint32_t slot = lane->oldest_request();
     if (slot < exchanges_.capacity()) return exchanges_[slot].received_ns;  // or what the worker has written there
-    const std::uint32_t first = laneless_.first;
+    std::uint32_t first = laneless_.first;
+    // Those that wait for slots, and not for their part of the lane, wait like everybody else.
+    if (first == NONE && slots_move() && lane_is_open_to_newcomers()) first = newcomers_.first;
     return first == NONE ? 0 : waiting_since_ns(connections_[first]);
 }
 
@@ -131,7 +145,8 @@ Wait Reactor<K>::slot_for(const Connection& connection, const http::Head& head, 
                       : !connection.proven && !has_new_slot() ? Wait::new_slot
                       : arrives && !has_upload_slot()         ? Wait::upload_slot
                                                               : Wait::nothing;
-    if (what == Wait::nothing || (overloaded_for(connection) && !connection.head_complete)) return Wait::nothing;
+    if (what == Wait::nothing || shedding_ || (overloaded_for(connection) && !connection.head_complete))
+        return Wait::nothing;
     const std::string_view path(base + head.path.offset, head.path.length);
     if (path == "*") return Wait::nothing;
     const http::Match match = router_.match(head.method, path, base, region_.slot(slot).parameters);

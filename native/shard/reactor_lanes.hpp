@@ -50,7 +50,7 @@ void Reactor<K>::push_deferred(LaneEnd& lane) {
 template <class K>
 void Reactor<K>::enqueue(Exchange& exchange, std::uint32_t index) {
     const Connection& connection = connections_[exchange.connection];
-    if (!exchange.waited && overloaded_for(connection)) return answer_status(exchange, 503);
+    if (shedding_ || (!exchange.waited && overloaded_for(connection))) return answer_status(exchange, 503);
     LaneEnd* lane = live();
     if (lane == nullptr || !backlog_.empty() || lane->request_space() < 3 * settings_.limits.slots) {
         if (backlog_.size() >= settings_.limits.queue) return answer_status(exchange, 503);

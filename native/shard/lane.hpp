@@ -94,15 +94,6 @@ public:
             if (is_request(entry) && !each(entry)) return;
         }
     }
-    // The slot of the oldest of them, as the ring has it; NONE: none waits.
-    std::uint32_t oldest_request() {
-        std::uint32_t slot = NONE;
-        waiting_requests([&](const layout::Entry& entry) {
-            slot = entry.head >> 8;
-            return false;
-        });
-        return slot;
-    }
     // Counts up as the worker takes entries.
     std::uint32_t requests_taken() const { return seen_head_; }
     void push(EntryType type, std::uint32_t slot, std::uint32_t generation, std::uint32_t argument = 0,

@@ -66,6 +66,11 @@ struct QueueWatch {
     bool overloaded = false;
 };
 
+// When the oldest requests that wait for their handlers came, nanoseconds; 0: none waits.
+struct Oldest {
+    double proven_ns = 0, newcomer_ns = 0;
+};
+
 // What a turn may still do for connections that have not taken an answer yet.
 struct NewcomersLeft {
     std::uint32_t first_words = 0, output_bytes = 0;
@@ -186,6 +191,7 @@ private:
     void drop_input(Connection& connection);
 
     // --- reactor_waiting.hpp ---
+    void append(WaitList& list, Connection& connection, std::uint32_t Connection::*link);
     void wait_on(WaitList& list, Connection& connection, Wait what);
     Connection& next_of(WaitList& list);
     void wait_for_segment(Connection& connection);
@@ -206,6 +212,7 @@ private:
     bool may_send(Connection& connection);
     bool newcomers_slot_is_free() const;
     bool lane_is_open_to_newcomers();
+    void newcomer_enters(const LaneEnd& lane);
     bool has_new_slot();
 
     // --- reactor_stalled.hpp ---
@@ -250,9 +257,9 @@ private:
 
     // --- reactor_admission.hpp ---
     void observe_queues();
-    void observe(QueueWatch& queue, double oldest_ns, std::uint32_t taken, std::uint32_t waiting);
-    double oldest_waiting_ns();
-    std::uint64_t expected_wait_ms(const QueueWatch& queue, std::uint32_t waiting) const;
+    void observe(QueueWatch& queue, double oldest_ns, bool moves, std::uint32_t taken, std::uint32_t waiting);
+    Oldest oldest_waiting();
+    bool too_long(const QueueWatch& queue, std::uint32_t waiting, std::uint32_t quarters) const;
     bool overloaded_for(const Connection& connection) const;
     bool slots_move() const;
     void shed(LaneEnd& lane);
@@ -261,6 +268,7 @@ private:
                   std::uint32_t behind);
     std::uint32_t native_slots() const;
     bool has_lane_slot() const;
+    bool has_slot_for(const Connection& connection);
     bool has_upload_slot() const;
     bool admit_address(Connection& connection);
     bool admit_rate(Connection& connection);
@@ -347,7 +355,7 @@ private:
     static constexpr std::uint32_t PIPELINED_MAX = 1024;   // begun in a turn, beside the first of each connection
     static constexpr std::uint32_t NEWCOMERS = 8;          // whose first words are heard in a turn
     static constexpr std::uint32_t NEWCOMERS_WAITING = 4;  // on the lane: then their requests and streams wait
-    static constexpr std::uint32_t NEWCOMERS_EVERY = 8;    // entries taken, one of theirs comes all the same
+    static constexpr std::uint32_t NEWCOMERS_EVERY = 2;    // entries taken, one of theirs comes all the same
     static constexpr std::uint32_t NEWCOMERS_OUTPUT = 128 * 1024;  // bytes that a turn sends to them
     static constexpr std::uint32_t NEWCOMERS_SENDS = 8;            // or in so many sends
     static constexpr std::uint32_t EXPIRIES = 64;                  // of deadlines, in a turn
@@ -368,6 +376,7 @@ private:
     static constexpr std::uint32_t UPLOAD_SLOTS = 2;      // that part of the slots is for requests that still arrive
     static constexpr std::uint32_t YOUNG_QUEUE_MS = 100;  // and fewer taken: its pace says nothing yet
     static constexpr std::uint32_t YOUNG_QUEUE_TAKEN = 16;
+    static constexpr std::uint32_t OLDEST_LOOKS = 16;     // at entries on the lane, for the oldest of both kinds
     static constexpr std::uint32_t ACCEPT_MARGIN = 1024;  // nearer to the limit, connections are accepted one by one
     static constexpr std::uint32_t LINGER_BYTES = 256 * 1024;
     static constexpr std::uint32_t LINGER_MS = 2000;
@@ -416,13 +425,14 @@ private:
     std::uint32_t streams_ = 0;       // answers that come in parts and have begun
     std::uint32_t breaking_off_ = 0;  // slots of stalled answers that the lanes have not given back yet
     std::uint32_t turn_ = 0;
-    std::uint32_t pipelined_left_ = 0;    // of PIPELINED_MAX, in this turn
-    NewcomersLeft newcomers_left_;        // in this turn
-    std::uint32_t newcomer_entered_ = 0;  // the lane, by what it had taken then
-    std::uint32_t newcomers_taken_ = 0;   // off their list, ever
-    std::uint32_t behind_ = 0;            // requests in flight that are not the first of their connection
+    std::uint32_t pipelined_left_ = 0;     // of PIPELINED_MAX, in this turn
+    NewcomersLeft newcomers_left_;         // in this turn
+    std::uint32_t newcomer_next_ = 0;      // may enter the lane when so many have been taken
+    std::uint32_t newcomers_entered_ = 0;  // with requests, ever
+    std::uint32_t behind_ = 0;             // requests in flight that are not the first of their connection
     AddressTable clients_;
     QueueWatch queue_, newcomer_queue_;
+    std::uint32_t lane_taken_ = 0;       // by the worker, as they were last observed
     bool shedding_ = false;              // newcomers that have waited for too long
     std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
     std::vector<std::uint8_t, base::OwnLines<std::uint8_t>> accept_armed_;

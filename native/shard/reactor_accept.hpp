@@ -68,13 +68,10 @@ bool Reactor<K>::begin_connection(io::Socket socket, std::uint32_t listener) {
     }
     ++counters_.accepted;
     Connection& connection = connections_[index];
-    const std::uint32_t generation = (connection.generation + 1) & 0xffffff;
-    const bool unsent = connection.unsent;
-    const std::uint32_t next_unsent = connection.next_unsent;
-    connection = Connection{};
-    connection.unsent = unsent;
-    connection.next_unsent = next_unsent;
-    connection.generation = generation;
+    const Connection before = std::exchange(connection, {});
+    connection.generation = (before.generation + 1) & 0xffffff;
+    connection.unsent = before.unsent;  // whoever has the record, it stays on that list
+    connection.next_unsent = before.next_unsent;
     connection.socket = socket;
     connection.state = ConnectionState::open;
     connection.listener = listener;

@@ -26,21 +26,23 @@ namespace pinion::shard {
 template <class K>
 void Reactor<K>::observe_queues() {
     LaneEnd* lane = live();
-    const double oldest_ns = oldest_waiting_ns();  // before its counts: it sees what has been taken
+    const Oldest oldest = oldest_waiting();  // before the lane's counts: it sees what has been taken
     const std::uint32_t taken = lane == nullptr ? 0 : lane->requests_taken();
     const std::uint32_t waiting = lane == nullptr ? 0 : lane->waiting() + (slots_move() ? laneless_.count : 0);
-    observe(queue_, oldest_ns, taken, waiting);
-    const bool newcomers_wait = lane != nullptr && newcomers_.first != NONE && slots_move();
-    observe(newcomer_queue_, newcomers_wait ? waiting_since_ns(connections_[newcomers_.first]) : 0, newcomers_taken_,
-            newcomers_.count);
-    if (queue_.overloaded) shed(*lane);
+    const bool moves = taken != lane_taken_;
+    lane_taken_ = taken;
+    observe(queue_, oldest.proven_ns, moves, taken, waiting);
+    observe(newcomer_queue_, oldest.newcomer_ns, moves, newcomers_entered_, newcomers_.count);
+    // They move as fast as the lane while nobody else fills it; sure is their part of it. And then they wait there.
+    newcomer_queue_.overloaded |= too_long(queue_, newcomers_.count * NEWCOMERS_EVERY, 1);
+    if (lane != nullptr && (queue_.overloaded || newcomer_queue_.overloaded)) shed(*lane);
     if (newcomer_queue_.overloaded) shed_newcomers();
 }
 
-// `oldest_ns`: when the first in the queue came; 0: nobody waits.
+// `oldest_ns`: when the first in the queue came; 0: nobody waits. `moves`: the lane does.
 template <class K>
-void Reactor<K>::observe(QueueWatch& queue, double oldest_ns, std::uint32_t taken, std::uint32_t waiting) {
-    if (oldest_ns == 0 || taken != queue.taken) queue.moved_ms = clock_.now_ms;
+void Reactor<K>::observe(QueueWatch& queue, double oldest_ns, bool moves, std::uint32_t taken, std::uint32_t waiting) {
+    if (oldest_ns == 0 || moves) queue.moved_ms = clock_.now_ms;
     queue.taken = taken;
     const Admission& admission = settings_.admission;
     const bool held = clock_.now_ms - queue.moved_ms >= admission.interval_ms;
@@ -50,18 +52,18 @@ void Reactor<K>::observe(QueueWatch& queue, double oldest_ns, std::uint32_t take
     }
     const bool stands = clock_.now_ms - queue.empty_ms > admission.interval_ms &&
                         clock_.now_ns - oldest_ns >= double(admission.target_ms) * 1e6;
-    queue.overloaded = admission.target_ms != 0 &&
-                       (stands || expected_wait_ms(queue, waiting) > std::uint64_t{admission.interval_ms} * 3 / 4);
+    queue.overloaded = (admission.target_ms != 0 && stands) || too_long(queue, waiting, 3);
 }
 
-// How long a request that came now would wait; 0 also while the queue is too young to say.
+// Whether a request that came now, behind so many, would wait for more quarters of `interval`. While a queue is too
+// young to say, none does.
 template <class K>
-std::uint64_t Reactor<K>::expected_wait_ms(const QueueWatch& queue, std::uint32_t waiting) const {
+bool Reactor<K>::too_long(const QueueWatch& queue, std::uint32_t waiting, std::uint32_t quarters) const {
     // Up to when it last moved: who holds the core now may be done soon.
     const std::uint64_t elapsed_ms = queue.moved_ms > queue.empty_ms ? queue.moved_ms - queue.empty_ms : 0;
     const std::uint32_t taken = queue.taken - queue.empty_taken;
-    if (elapsed_ms < YOUNG_QUEUE_MS || taken < YOUNG_QUEUE_TAKEN) return 0;
-    return elapsed_ms * waiting / taken;
+    if (settings_.admission.target_ms == 0 || elapsed_ms < YOUNG_QUEUE_MS || taken < YOUNG_QUEUE_TAKEN) return false;
+    return elapsed_ms * waiting / taken > std::uint64_t{settings_.admission.interval_ms} * quarters / 4;
 }
 
 template <class K>
@@ -69,7 +71,7 @@ bool Reactor<K>::overloaded_for(const Connection& connection) const {
     return queue_.overloaded || (!connection.proven && newcomer_queue_.overloaded);
 }
 
-// Refuses those at the front of the queue that have waited for too long.
+// Refuses those at the front of an overloaded queue that have waited for too long.
 template <class K>
 void Reactor<K>::shed(LaneEnd& lane) {
     std::uint32_t most = BATCH;
@@ -78,9 +80,10 @@ void Reactor<K>::shed(LaneEnd& lane) {
         if (slot >= exchanges_.capacity() || most-- == 0) return false;
         Exchange& exchange = exchanges_[slot];
         if (exchange.generation != entry.generation || exchange.stage != Stage::lane) return true;  // given up already
-        if (clock_.now_ns - exchange.received_ns < double(settings_.admission.interval_ms) * 1e6) return false;
-        if (abandon(exchange, layout::AbortReason::timed_out)) answer_status(exchange, 503);
-        return true;
+        const bool overloaded = (exchange.newcomer ? newcomer_queue_ : queue_).overloaded;
+        const bool too_late = clock_.now_ns - exchange.received_ns >= double(settings_.admission.interval_ms) * 1e6;
+        if (overloaded && too_late && abandon(exchange, layout::AbortReason::timed_out)) answer_status(exchange, 503);
+        return true;  // a newcomer behind others may have waited for longer
     });
 }
 
@@ -95,18 +98,30 @@ void Reactor<K>::shed_newcomers() {
     shedding_ = false;
 }
 
-// When the oldest request that has not reached its handler came; 0: none waits. Without a live worker none does either:
-// the backlog is for the next one.
+// When the oldest requests came that have not reached their handlers. Without a live worker none waits: the backlog is
+// for the next one.
 template <class K>
-double Reactor<K>::oldest_waiting_ns() {
+Oldest Reactor<K>::oldest_waiting() {
+    Oldest oldest;
     LaneEnd* lane = live();
-    if (lane == nullptr || !lane->counts_possible()) return 0;
-    const std::uint32_t slot = lane->oldest_request();
-    if (slot < exchanges_.capacity()) return exchanges_[slot].received_ns;  // or what the worker has written there
-    std::uint32_t first = laneless_.first;
+    if (lane == nullptr || !lane->counts_possible()) return oldest;
+    std::uint32_t most = OLDEST_LOOKS;
+    lane->waiting_requests([&](const layout::Entry& entry) {
+        const std::uint32_t slot = entry.head >> 8;  // or what the worker has written there
+        if (slot < exchanges_.capacity()) {
+            const Exchange& exchange = exchanges_[slot];
+            double& ns = exchange.newcomer ? oldest.newcomer_ns : oldest.proven_ns;
+            if (ns == 0) ns = exchange.received_ns;
+        }
+        return --most > 0 && (oldest.proven_ns == 0 || oldest.newcomer_ns == 0);
+    });
+    const auto since = [&](const WaitList& list) { return waiting_since_ns(connections_[list.first]); };
+    const bool newcomers_wait = newcomers_.first != NONE && slots_move();
+    if (oldest.newcomer_ns == 0 && newcomers_wait) oldest.newcomer_ns = since(newcomers_);
+    if (oldest.proven_ns == 0 && laneless_.first != NONE) oldest.proven_ns = since(laneless_);
     // Those that wait for slots, and not for their part of the lane, wait like everybody else.
-    if (first == NONE && slots_move() && lane_is_open_to_newcomers()) first = newcomers_.first;
-    return first == NONE ? 0 : waiting_since_ns(connections_[first]);
+    if (oldest.proven_ns == 0 && newcomers_wait && !newcomers_slot_is_free()) oldest.proven_ns = since(newcomers_);
+    return oldest;
 }
 
 // --- by slots ---
@@ -129,6 +144,11 @@ bool Reactor<K>::has_lane_slot() const {
     return exchanges_.capacity() - exchanges_.used() > native_slots();
 }
 
+template <class K>
+bool Reactor<K>::has_slot_for(const Connection& connection) {
+    return connection.proven ? has_lane_slot() : has_new_slot();
+}
+
 // Uploads that still arrive leave slots to others: their clients decide how long they take.
 template <class K>
 bool Reactor<K>::has_upload_slot() const {
@@ -141,10 +161,9 @@ template <class K>
 Wait Reactor<K>::slot_for(const Connection& connection, const http::Head& head, const char* base, std::uint32_t slot,
                           std::uint32_t behind) {
     const bool arrives = head.framing == http::Framing::chunked || head.content_length > behind;
-    const Wait what = connection.proven && !has_lane_slot()   ? Wait::lane_slot
-                      : !connection.proven && !has_new_slot() ? Wait::new_slot
-                      : arrives && !has_upload_slot()         ? Wait::upload_slot
-                                                              : Wait::nothing;
+    const Wait what = !has_slot_for(connection)       ? (connection.proven ? Wait::lane_slot : Wait::new_slot)
+                      : arrives && !has_upload_slot() ? Wait::upload_slot
+                                                      : Wait::nothing;
     if (what == Wait::nothing || shedding_ || (overloaded_for(connection) && !connection.head_complete))
         return Wait::nothing;
     const std::string_view path(base + head.path.offset, head.path.length);

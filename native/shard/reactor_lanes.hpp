@@ -59,7 +59,11 @@ void Reactor<K>::enqueue(Exchange& exchange, std::uint32_t index) {
         return;
     }
     if (lane->waiting() >= settings_.limits.queue) return answer_status(exchange, 503);
-    if (!connection.proven) newcomer_entered_ = lane->requests_taken();
+    exchange.newcomer = !connection.proven;
+    if (exchange.newcomer) {
+        newcomer_enters(*lane);
+        ++newcomers_entered_;
+    }
     layout::Slot& slot = region_.slot(index);
     store_release(slot.state, exchange.generation << 8 | std::uint32_t(SlotState::queued));
     exchange.stage = Stage::lane;

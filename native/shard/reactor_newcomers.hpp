@@ -49,17 +49,12 @@ bool Reactor<K>::may_send(Connection& connection) {
     std::uint32_t& left = newcomers_left_.output_bytes;
     if (left > 0 && (!stream || lane_is_open_to_newcomers())) {
         left -= std::min(left, std::max(connection.output_bytes, NEWCOMERS_OUTPUT / NEWCOMERS_SENDS));
-        if (stream && live() != nullptr) newcomer_entered_ = live()->requests_taken();
+        if (stream && live() != nullptr) newcomer_enters(*live());
         return true;
     }
     if (connection.unsent) return false;
-    WaitList& list = stream ? unsent_streams_ : unsent_;
-    const std::uint32_t index = index_of(connection);
     connection.unsent = true;
-    connection.next_unsent = NONE;
-    (list.first == NONE ? list.first : connections_[list.last].next_unsent) = index;
-    list.last = index;
-    ++list.count;
+    append(stream ? unsent_streams_ : unsent_, connection, &Connection::next_unsent);
     return false;
 }
 
@@ -79,7 +74,17 @@ bool Reactor<K>::lane_is_open_to_newcomers() {
     if (lane == nullptr) return true;
     lane->request_space();  // sees what has been taken
     const std::uint32_t taken = lane->requests_taken();
-    return lane->request_tail() - taken < NEWCOMERS_WAITING || taken - newcomer_entered_ >= NEWCOMERS_EVERY;
+    const bool too_early = newcomer_next_ - taken - 1 < NEWCOMERS_EVERY;  // anything else is of a lane before
+    return lane->request_tail() - taken < NEWCOMERS_WAITING || !too_early;
+}
+
+// Their part of what a turn finds taken may come all at once.
+template <class K>
+void Reactor<K>::newcomer_enters(const LaneEnd& lane) {
+    const std::uint32_t taken = lane.requests_taken();
+    const auto most = std::int32_t(NEWCOMERS_WAITING * NEWCOMERS_EVERY);
+    const std::int32_t owed = std::clamp(std::int32_t(taken - newcomer_next_), 0, most);
+    newcomer_next_ = taken - std::uint32_t(owed) + NEWCOMERS_EVERY;
 }
 
 template <class K>

@@ -7,14 +7,20 @@
 
 namespace pinion::shard {
 
+// `link`: the member that leads to the next on the list.
 template <class K>
-void Reactor<K>::wait_on(WaitList& list, Connection& connection, Wait what) {
+void Reactor<K>::append(WaitList& list, Connection& connection, std::uint32_t Connection::*link) {
     const std::uint32_t index = index_of(connection);
-    connection.wait = what;
-    connection.next_waiting = NONE;
-    (list.first == NONE ? list.first : connections_[list.last].next_waiting) = index;
+    connection.*link = NONE;
+    (list.first == NONE ? list.first : connections_[list.last].*link) = index;
     list.last = index;
     ++list.count;
+}
+
+template <class K>
+void Reactor<K>::wait_on(WaitList& list, Connection& connection, Wait what) {
+    connection.wait = what;
+    append(list, connection, &Connection::next_waiting);
 }
 
 // Takes the first off a list that is not empty.
@@ -82,15 +88,17 @@ template <class K>
 bool Reactor<K>::slot_waiter_may_go() {
     return (slotless_.first != NONE && exchanges_.peek() != NONE) || (laneless_.first != NONE && has_lane_slot()) ||
            (newcomers_.first != NONE && has_new_slot()) ||
-           (uploadless_.first != NONE && has_new_slot() && has_upload_slot());
+           (uploadless_.first != NONE && has_slot_for(connections_[uploadless_.first]) && has_upload_slot());
 }
 
 template <class K>
 void Reactor<K>::slot_came_back() {
     while (slotless_.first != NONE && exchanges_.peek() != NONE) read_input(next_of(slotless_));
     while (laneless_.first != NONE && has_lane_slot()) serve_lane_waiter(laneless_);
-    for (; newcomers_.first != NONE && has_new_slot(); ++newcomers_taken_) serve_lane_waiter(newcomers_);
-    while (uploadless_.first != NONE && has_new_slot() && has_upload_slot()) serve_lane_waiter(uploadless_);
+    while (newcomers_.first != NONE && has_new_slot()) serve_lane_waiter(newcomers_);
+    while (uploadless_.first != NONE && has_slot_for(connections_[uploadless_.first]) && has_upload_slot()) {
+        serve_lane_waiter(uploadless_);
+    }
 }
 
 template <class K>

@@ -158,6 +158,7 @@ struct Exchange {
     bool complete : 1;     // the last part of its answer is there
     bool linked : 1;       // in its connection's order
     bool waited : 1;       // for a slot: it is not refused for having waited
+    bool newcomer : 1;     // on the lane by the part that newcomers have of it
     bool keep_alive : 1;   // what the request asked for
     bool close_after : 1;  // the connection closes after its answer
     bool is_head : 1;

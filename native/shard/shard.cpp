@@ -104,6 +104,7 @@ public:
         {
             BatonHold hold(baton_);
             reactor_.go_live(lane, by_handler);
+            stand_in_.set_worker(gettid());
             live_hint_.store(lane, std::memory_order_relaxed);
             PINION_HAND_OVER(going_live);
             presence_.move(Place::away);

@@ -61,7 +61,7 @@ public:
     using Wake = void (*)(void* context);
     virtual std::int32_t reserve_lane() = 0;
     virtual void attach(std::uint32_t lane, Wake wake, void* context) = 0;
-    // See Reactor::go_live.
+    // On the worker's thread. See Reactor::go_live.
     virtual void go_live(std::uint32_t lane, const std::vector<http::MethodSet>& by_handler) = 0;
     virtual void detach(std::uint32_t lane) = 0;  // no wake after this returns; the lane is quarantined
     virtual void quarantine_lane(std::uint32_t lane) = 0;

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "base/hand_over_point.hpp"
+#include "base/time_slice.hpp"
 #include "shard/baton.hpp"
 #include "shard/presence.hpp"
 #include "shard/reactor.hpp"
@@ -27,9 +28,20 @@ namespace pinion::shard {
 // Raised priority within a budget, for a worker that is overdue: real time where the process may, for a quarter of the
 // core; beyond it a third of the worker's weight. So JavaScript keeps more than half. While no worker is live, the
 // normal priority: the next one has to load beside it.
+//
+// Where real time is not allowed, time slices: short ones for the stand-in, long ones for the worker while it is overdue,
+// so that a stand-in that wakes does not wait for the end of one. Long ones for good would have the worker wait where
+// other programs use its core.
 class Priority {
 public:
-    void open() { allowed_ = set(Level::raised); }
+    void open() {
+        allowed_ = set(Level::raised);
+        if (!allowed_) base::set_time_slice(0, SLICE_NS);
+    }
+    // 0: which thread it is is not known.
+    void worker_is_overdue(pid_t worker, bool is) {
+        if (!allowed_ && worker != 0) base::set_time_slice(worker, is ? OVERDUE_SLICE_NS : 0);
+    }
 
     // After each turn.
     void account(bool worker_lives) {
@@ -49,6 +61,8 @@ private:
     enum class Level { raised, normal, lowered };
     static constexpr std::int64_t WINDOW_NS = 20'000'000;
     static constexpr int LOWERED_NICE = 5;
+    static constexpr std::uint64_t SLICE_NS = 100'000;
+    static constexpr std::uint64_t OVERDUE_SLICE_NS = 10'000'000;
 
     void to(Level level) {
         if (level != level_) set(level);
@@ -59,6 +73,7 @@ private:
         const int policy = level == Level::raised ? SCHED_FIFO : SCHED_OTHER;
         if (pthread_setschedparam(pthread_self(), policy, &parameter) != 0) return false;
         setpriority(PRIO_PROCESS, 0, level == Level::lowered ? LOWERED_NICE : 0);  // of this thread alone
+        if (level != Level::raised) base::set_time_slice(0, SLICE_NS);
         level_ = level;
         return true;
     }
@@ -109,6 +124,9 @@ public:
         reactor_.kernel().ring_doorbell();
     }
 
+    // The thread of the live worker.
+    void set_worker(pid_t thread) { worker_.store(thread, std::memory_order_relaxed); }
+
     std::uint64_t takeovers() const { return takeovers_.load(std::memory_order_relaxed); }
 
 private:
@@ -147,7 +165,10 @@ private:
             if (now.place() == Place::nowhere || overdue) {
                 if (overdue) takeovers_.fetch_add(1, std::memory_order_relaxed);
                 PINION_HAND_OVER(stand_in_drives);
+                const pid_t worker = now.place() == Place::away ? worker_.load(std::memory_order_relaxed) : 0;
+                priority_.worker_is_overdue(worker, true);
                 drive(now);
+                priority_.worker_is_overdue(worker, false);
                 priority_.account(presence_.read().place() != Place::nowhere);
                 often = OFTEN_TICKS;
                 quiet = 0;
@@ -272,6 +293,7 @@ private:
     int event_ = -1;
     int cpu_ = -1;
     Priority priority_;
+    std::atomic<pid_t> worker_{0};
     std::atomic<bool> stopping_{false};
     std::atomic<std::uint64_t> takeovers_{0};
 };

@@ -1,4 +1,5 @@
 // Connections that have not taken an answer yet: what a turn does for many of them at once, and for others meanwhile.
+#include "test/shard/clocked.hpp"
 #include "test/shard/on_both_kernels.hpp"
 
 namespace pinion::test {
@@ -55,7 +56,7 @@ REACTOR_TEST(NewcomersQueue,
     rig.check_all_returned();
 }
 
-REACTOR_TEST(NewcomersShare, "newcomers: where others keep the lane full, one of theirs comes behind eight entries") {
+REACTOR_TEST(NewcomersShare, "newcomers: where others keep the lane full, one of theirs comes for two that it takes") {
     ReactorRig<K> rig(roomy_settings());
     REQUIRE_EQ(rig.failure, "");
     rig.go_live();
@@ -108,6 +109,105 @@ REACTOR_TEST(NewcomersCrowd, "newcomers: more than a turn hears and sends to are
     // 40 times 20,000 bytes; by 128 KiB, or 8 connections.
     CHECK(rig.reactor->counters().turns[0] + rig.reactor->counters().turns[1] - before >= 5);
     for (const auto& peer : peers) CHECK_EQ(peer->in.answers[0].body.size(), 20000u);
+    rig.check_all_returned();
+}
+
+// --- on the test's clock: how long they wait ---
+
+template <class K>
+class PacedRig : public ReactorRig<Clocked<K>> {
+public:
+    explicit PacedRig(const shard::Admission& admission) : ReactorRig<Clocked<K>>(settings(admission)) {
+        if (this->failure.empty()) this->go_live();
+    }
+
+    // A client that has taken an answer.
+    std::unique_ptr<Peer> proven() {
+        auto peer = this->connect();
+        CHECK_EQ(this->talk(*peer, get("/fixed")).size(), 1u);
+        return peer;
+    }
+    // The next request is served, and that takes so long. Its path; empty: there is none.
+    std::string serve(std::uint32_t ms) {
+        layout::Entry entry;
+        std::string path;
+        while (path.empty() && this->worker.pop(entry)) {
+            const std::uint32_t slot = entry.head >> 8;
+            if (EntryType(entry.head & 0xff) != EntryType::request) continue;
+            if (!this->worker.start(slot, entry.generation)) continue;
+            path = this->worker.path(slot);
+            this->worker.answer(slot, entry.generation, {.body = path});
+        }
+        this->kernel.now_ms += ms;
+        this->quiet();
+        return path;
+    }
+    static unsigned answered(const std::vector<std::unique_ptr<Peer>>& peers, unsigned status) {
+        return unsigned(std::count_if(peers.begin(), peers.end(), [&](const auto& peer) {
+            return !peer->in.answers.empty() && peer->in.answers.back().status == status;
+        }));
+    }
+
+private:
+    static shard::Settings settings(const shard::Admission& admission) {
+        shard::Settings settings = roomy_settings();
+        settings.admission = admission;
+        settings.limits.slots = 128;
+        return settings;
+    }
+};
+
+REACTOR_TEST(NewcomersLate, "newcomers: who has waited for too long in a standing queue is refused, nobody else") {
+    PacedRig<K> rig({.target_ms = 250, .interval_ms = 500});
+    REQUIRE_EQ(rig.failure, "");
+    auto proven = rig.proven();
+    auto early = connect_many(rig, 20, "/h/early/");
+    rig.quiet(50);  // accepted and heard in several turns
+    for (unsigned n = 0; n < 5; ++n) CHECK_EQ(rig.serve(90), "/h/early/" + std::to_string(n));
+    auto late = connect_many(rig, 3, "/h/late/");
+    rig.quiet(20);
+    CHECK_EQ(rig.answered(early, 503), 0u);
+    // Those on the lane, too, have waited for 510 ms now. Who comes now is refused at once.
+    CHECK_EQ(rig.serve(60), "/h/early/5");
+    CHECK_EQ(rig.answered(early, 200), 6u);
+    CHECK_EQ(rig.answered(early, 503), 14u);
+    CHECK_EQ(rig.answered(late, 503), 0u);
+    // The others have not noticed.
+    proven->write(get("/h/proven"));
+    std::vector<std::string> served;
+    for (unsigned n = 0; n < 4; ++n) served.push_back(rig.serve(1));
+    const std::vector<std::string> wanted = {"/h/late/0", "/h/late/1", "/h/late/2", "/h/proven"};
+    CHECK(served == wanted);
+    CHECK_EQ(proven->in.answers.back().status, 200u);
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(NewcomersInVain, "newcomers: who would wait in vain behind the proven is refused at once") {
+    PacedRig<K> rig({.target_ms = 250, .interval_ms = 1000});
+    REQUIRE_EQ(rig.failure, "");
+    // More than the worker can do: whose request is served asks again. 10 ms each, so that the pace is known.
+    std::vector<std::unique_ptr<Peer>> busy;
+    for (unsigned n = 0; n < 10; ++n) {
+        busy.push_back(rig.proven());
+        busy.back()->write(get("/h/busy/" + std::to_string(n)));
+    }
+    rig.quiet();
+    const auto serve = [&] {
+        const std::string path = rig.serve(10);
+        if (path.substr(0, 8) == "/h/busy/") busy[std::stoul(path.substr(8))]->write(get(path));
+        rig.quiet();
+    };
+    for (unsigned n = 0; n < 20; ++n) serve();
+    // One enters the lane for two that it takes: the 13th would wait for 250 ms, and on the lane then.
+    auto newcomers = connect_many(rig, 40, "/h/new/");
+    rig.quiet(100);
+    const unsigned refused = rig.answered(newcomers, 503);
+    CHECK(refused >= 40 - 13 - 8);  // a turn hears 8
+    CHECK(refused <= 40 - 12);
+    for (unsigned n = 0; n < 100; ++n) serve();
+    CHECK_EQ(rig.answered(newcomers, 503), refused);
+    CHECK_EQ(rig.answered(newcomers, 200), 40 - refused);
+    CHECK_EQ(rig.answered(busy, 503), 0u);
     rig.check_all_returned();
 }
 

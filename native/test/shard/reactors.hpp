@@ -4,6 +4,7 @@
 
 #include "io/epoll_kernel.hpp"
 #include "shard/reactor.hpp"
+#include "test/shard/clocked.hpp"
 #if PINION_WITH_URING
 #include "io/uring_kernel.hpp"
 #endif
@@ -13,8 +14,10 @@
 namespace pinion::shard {
 
 extern template class Reactor<io::EpollKernel>;
+extern template class Reactor<test::Clocked<io::EpollKernel>>;
 #if PINION_WITH_URING
 extern template class Reactor<io::UringKernel>;
+extern template class Reactor<test::Clocked<io::UringKernel>>;
 #endif
 
 }  // namespace pinion::shard

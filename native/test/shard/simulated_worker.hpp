@@ -263,6 +263,10 @@ private:
                 // It lies under one of few numbers, is kept first where it does not, and anew now and then.
                 const std::uint32_t page = page_of(work.id);
                 const std::uint32_t number = page % std::size(pages_);
+                if (work.fields.size() > 2500) {
+                    work.way = Way::stream;
+                    return false;
+                }
                 if (dice_.chance(10)) drop(number);
                 if (pages_[number] != page && !keep(number, page)) return false;
                 const auto outcome =

@@ -270,7 +270,7 @@ export const schema = {
           size(
             "JavaScript heap of one worker; left out: Node's own default.",
             "",
-            8 * MIB,
+            16 * MIB, // Node 24 may end the process while it makes a worker of 8
             64 * GIB,
           ),
         ),

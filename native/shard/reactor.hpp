@@ -62,8 +62,10 @@ struct Clock {
 // What is known of a queue: when it was last seen empty and when it last moved, and how many had been taken by then.
 struct QueueWatch {
     std::uint64_t empty_ms = 0, moved_ms = 0;
+    std::uint64_t longest_ms = 0;  // without a move, since it was empty
     std::uint32_t empty_taken = 0, taken = 0;
     bool overloaded = false;
+    std::uint64_t overloaded_ms = 0;  // when it last was not
 };
 
 // When the oldest requests that wait for their handlers came, nanoseconds; 0: none waits.

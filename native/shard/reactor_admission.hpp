@@ -35,6 +35,7 @@ void Reactor<K>::observe_queues() {
     observe(newcomer_queue_, oldest.newcomer_ns, moves, newcomers_entered_, newcomers_.count);
     // They move as fast as the lane while nobody else fills it; sure is their part of it. And then they wait there.
     newcomer_queue_.overloaded |= too_long(queue_, newcomers_.count * NEWCOMERS_EVERY, 1);
+    if (!newcomer_queue_.overloaded) newcomer_queue_.overloaded_ms = clock_.now_ms;
     if (lane != nullptr && (queue_.overloaded || newcomer_queue_.overloaded)) shed(*lane);
     if (newcomer_queue_.overloaded) shed_newcomers();
 }
@@ -42,13 +43,17 @@ void Reactor<K>::observe_queues() {
 // `oldest_ns`: when the first in the queue came; 0: nobody waits. `moves`: the lane does.
 template <class K>
 void Reactor<K>::observe(QueueWatch& queue, double oldest_ns, bool moves, std::uint32_t taken, std::uint32_t waiting) {
-    if (oldest_ns == 0 || moves) queue.moved_ms = clock_.now_ms;
+    if (oldest_ns == 0 || moves) {
+        queue.longest_ms = std::max(queue.longest_ms, clock_.now_ms - queue.moved_ms);
+        queue.moved_ms = clock_.now_ms;
+    }
     queue.taken = taken;
     const Admission& admission = settings_.admission;
     const bool held = clock_.now_ms - queue.moved_ms >= admission.interval_ms;
     if (oldest_ns == 0 || held) {
         queue.empty_ms = clock_.now_ms;
         queue.empty_taken = taken;
+        queue.longest_ms = 0;
     }
     const bool stands = clock_.now_ms - queue.empty_ms > admission.interval_ms &&
                         clock_.now_ns - oldest_ns >= double(admission.target_ms) * 1e6;
@@ -59,8 +64,10 @@ void Reactor<K>::observe(QueueWatch& queue, double oldest_ns, bool moves, std::u
 // young to say, none does.
 template <class K>
 bool Reactor<K>::too_long(const QueueWatch& queue, std::uint32_t waiting, std::uint32_t quarters) const {
-    // Up to when it last moved: who holds the core now may be done soon.
-    const std::uint64_t elapsed_ms = queue.moved_ms > queue.empty_ms ? queue.moved_ms - queue.empty_ms : 0;
+    // Up to when it last moved, and without the longest time in which it did not: who holds the core, or held it then,
+    // is no measure of the others.
+    const std::uint64_t moving_ms = queue.moved_ms > queue.empty_ms ? queue.moved_ms - queue.empty_ms : 0;
+    const std::uint64_t elapsed_ms = moving_ms - std::min(moving_ms, queue.longest_ms);
     const std::uint32_t taken = queue.taken - queue.empty_taken;
     if (settings_.admission.target_ms == 0 || elapsed_ms < YOUNG_QUEUE_MS || taken < YOUNG_QUEUE_TAKEN) return false;
     return elapsed_ms * waiting / taken > std::uint64_t{settings_.admission.interval_ms} * quarters / 4;
@@ -68,7 +75,11 @@ bool Reactor<K>::too_long(const QueueWatch& queue, std::uint32_t waiting, std::u
 
 template <class K>
 bool Reactor<K>::overloaded_for(const Connection& connection) const {
-    return queue_.overloaded || (!connection.proven && newcomer_queue_.overloaded);
+    if (connection.proven || queue_.overloaded) return queue_.overloaded;
+    // A turn hears few of those that come at once: who was there shortly before it was too much has come in time.
+    const std::uint64_t accepted_ms = connection.deadline_ms - settings_.timeouts.head;  // its first head has just ended
+    const bool in_time = newcomer_queue_.overloaded_ms - accepted_ms - 1 < settings_.admission.interval_ms;
+    return newcomer_queue_.overloaded && !in_time;
 }
 
 // Refuses those at the front of an overloaded queue that have waited for too long.

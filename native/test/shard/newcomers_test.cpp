@@ -197,17 +197,40 @@ REACTOR_TEST(NewcomersInVain, "newcomers: who would wait in vain behind the prov
         if (path.substr(0, 8) == "/h/busy/") busy[std::stoul(path.substr(8))]->write(get(path));
         rig.quiet();
     };
-    for (unsigned n = 0; n < 20; ++n) serve();
+    for (unsigned n = 0; n < 19; ++n) serve();
+    std::vector<std::unique_ptr<Peer>> in_time;
+    for (unsigned n = 0; n < 5; ++n) in_time.push_back(rig.connect());
+    rig.quiet(20);
+    serve();
     // One enters the lane for two that it takes: the 13th would wait for 250 ms, and on the lane then.
     auto newcomers = connect_many(rig, 40, "/h/new/");
     rig.quiet(100);
     const unsigned refused = rig.answered(newcomers, 503);
     CHECK(refused >= 40 - 13 - 8);  // a turn hears 8
     CHECK(refused <= 40 - 12);
+    // Who was there before it was too much is not to blame for a turn's hearing few of them.
+    for (const auto& peer : in_time) peer->write(get("/h/in-time"));
     for (unsigned n = 0; n < 100; ++n) serve();
+    CHECK_EQ(rig.answered(in_time, 200), 5u);
     CHECK_EQ(rig.answered(newcomers, 503), refused);
     CHECK_EQ(rig.answered(newcomers, 200), 40 - refused);
     CHECK_EQ(rig.answered(busy, 503), 0u);
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(NewcomersHeld, "newcomers: one handler that held the core before is no measure of how long they wait") {
+    PacedRig<K> rig({.target_ms = 250, .interval_ms = 500});
+    REQUIRE_EQ(rig.failure, "");
+    auto early = connect_many(rig, 30, "/h/early/");
+    rig.quiet(100);
+    CHECK_EQ(rig.serve(300), "/h/early/0");
+    for (unsigned n = 1; n < 21; ++n) rig.serve(1);
+    // 15 ms for each until now: those that are left, and these, would wait for more than 375 ms.
+    auto late = connect_many(rig, 30, "/h/late/");
+    rig.quiet(100);
+    for (unsigned n = 21; n < 60; ++n) rig.serve(1);
+    CHECK_EQ(rig.answered(early, 200), 30u);
+    CHECK_EQ(rig.answered(late, 200), 30u);
     rig.check_all_returned();
 }
 

@@ -8,9 +8,9 @@
 
 namespace pinion::base {
 
-// Of a thread of this process, 0: the caller; nanoseconds, 100,000 to 100,000,000, 0: the system's own. Its share of the
-// core is what it was; but when it wakes it does not wait for one whose slice is longer. Kernels before 6.12 take no
-// notice. See sched_setattr(2).
+// Of a thread of this process, 0: the caller; nanoseconds, 100,000 to 100,000,000, 0: the system's own. Its share of
+// the core is what it was; but when it wakes it does not wait for one whose slice is longer. Kernels before 6.12 take
+// no notice. See sched_setattr(2).
 inline void set_time_slice(pid_t thread, std::uint64_t nanoseconds) {
     constexpr std::uint64_t KEEP_POLICY = 8;
     const struct {  // sched_attr, which not every libc has

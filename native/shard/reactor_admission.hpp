@@ -77,8 +77,7 @@ template <class K>
 bool Reactor<K>::overloaded_for(const Connection& connection) const {
     if (connection.proven || queue_.overloaded) return queue_.overloaded;
     // A turn hears few of those that come at once: who was there shortly before it was too much has come in time.
-    const std::uint64_t accepted_ms =
-        connection.deadline_ms - settings_.timeouts.head;  // its first head has just ended
+    const std::uint64_t accepted_ms = connection.deadline_ms - settings_.timeouts.head;  // or when its head began
     const bool in_time = newcomer_queue_.overloaded_ms - accepted_ms - 1 < settings_.admission.interval_ms;
     return newcomer_queue_.overloaded && !in_time;
 }

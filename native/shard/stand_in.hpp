@@ -29,9 +29,9 @@ namespace pinion::shard {
 // core; beyond it a third of the worker's weight. So JavaScript keeps more than half. While no worker is live, the
 // normal priority: the next one has to load beside it.
 //
-// Where real time is not allowed, time slices: short ones for the stand-in, long ones for the worker while it is overdue,
-// so that a stand-in that wakes does not wait for the end of one. Long ones for good would have the worker wait where
-// other programs use its core.
+// Where real time is not allowed, time slices: short ones for the stand-in, long ones for the worker while it is
+// overdue, so that a stand-in that wakes does not wait for the end of one. Long ones for good would have the worker
+// wait where other programs use its core.
 class Priority {
 public:
     void open() {

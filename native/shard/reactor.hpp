@@ -434,7 +434,6 @@ private:
     std::uint32_t behind_ = 0;             // requests in flight that are not the first of their connection
     AddressTable clients_;
     QueueWatch queue_, newcomer_queue_;
-    std::uint32_t lane_taken_ = 0;       // by the worker, as they were last observed
     bool shedding_ = false;              // newcomers that have waited for too long
     std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
     std::vector<std::uint8_t, base::OwnLines<std::uint8_t>> accept_armed_;

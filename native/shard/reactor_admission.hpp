@@ -29,8 +29,7 @@ void Reactor<K>::observe_queues() {
     const Oldest oldest = oldest_waiting();  // before the lane's counts: it sees what has been taken
     const std::uint32_t taken = lane == nullptr ? 0 : lane->requests_taken();
     const std::uint32_t waiting = lane == nullptr ? 0 : lane->waiting() + (slots_move() ? laneless_.count : 0);
-    const bool moves = taken != lane_taken_;
-    lane_taken_ = taken;
+    const bool moves = taken != queue_.taken;
     observe(queue_, oldest.proven_ns, moves, taken, waiting);
     observe(newcomer_queue_, oldest.newcomer_ns, moves, newcomers_entered_, newcomers_.count);
     // They move as fast as the lane while nobody else fills it; sure is their part of it. And then they wait there.

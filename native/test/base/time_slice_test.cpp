@@ -3,7 +3,6 @@
 #include <thread>
 
 #include "base/assert.hpp"
-
 #include "test/check.hpp"
 
 namespace pinion::test {

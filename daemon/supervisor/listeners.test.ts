@@ -11,7 +11,7 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ListenerOptions } from "../../runtime/addon.js";
+import type { ListenerOptions, PortSharing } from "../../runtime/addon.js";
 import { loadAddon } from "../../runtime/addon-loader.js";
 import { parseListenArguments } from "../config/address.js";
 import { closeListeners, inheritedSockets, ListenError, openListeners } from "./listeners.js";
@@ -24,17 +24,17 @@ const listen = (text: string) => parseListenArguments([text], folder);
 
 /** An addon whose sockets are open files; `fail` says which binds fail. */
 function fakeAddon(
-  fail: (options: ListenerOptions, reusePort: boolean) => string | undefined = () => undefined,
+  fail: (options: ListenerOptions, sharing: PortSharing) => string | undefined = () => undefined,
 ) {
-  const calls: { options: ListenerOptions; reusePort: boolean; fd: number }[] = [];
+  const calls: { options: ListenerOptions; sharing: PortSharing; fd: number }[] = [];
   return {
     calls,
-    bind(options: ListenerOptions, reusePort: boolean) {
-      const code = fail(options, reusePort);
+    bind(options: ListenerOptions, sharing: PortSharing) {
+      const code = fail(options, sharing);
       if (code !== undefined) throw Object.assign(new Error(code), { code });
       if (options.kind === "unix") writeFileSync(options.path ?? "", "");
       const fd = openSync("/dev/null", "r");
-      calls.push({ options, reusePort, fd });
+      calls.push({ options, sharing, fd });
       return {
         fd,
         address: options.host ?? "",
@@ -51,27 +51,29 @@ test.serial("one shard: the one socket is exclusive", async (t) => {
   const [listener] = await openListeners(addon, listen("127.0.0.1:0"), 1, nothing);
   t.is(listener?.url, "http://127.0.0.1:4321");
   t.deepEqual(
-    addon.calls.map(({ reusePort }) => reusePort),
-    [false],
+    addon.calls.map(({ sharing }) => sharing),
+    ["alone"],
   );
   closeListeners(listener === undefined ? [] : [listener]);
 });
 
-test.serial("several shards: an exclusive bind first, then one shared port each", async (t) => {
-  const addon = fakeAddon();
-  const listeners = await openListeners(addon, listen("127.0.0.1:0"), 3, nothing);
-  t.deepEqual(
-    addon.calls.map(({ options, reusePort }) => [options.port, reusePort]),
-    [
-      [0, false],
-      [4321, true],
-      [4321, true],
-      [4321, true],
-    ],
-  );
-  t.is(listeners[0]?.fds.length, 3);
-  closeListeners(listeners);
-});
+test.serial(
+  "several shards: the first has the port for itself, then the others join it",
+  async (t) => {
+    const addon = fakeAddon();
+    const listeners = await openListeners(addon, listen("127.0.0.1:0"), 3, nothing);
+    t.deepEqual(
+      addon.calls.map(({ options, sharing }) => [options.port, sharing]),
+      [
+        [0, "first"],
+        [4321, "further"],
+        [4321, "further"],
+      ],
+    );
+    t.is(listeners[0]?.fds.length, 3);
+    closeListeners(listeners);
+  },
+);
 
 test.serial("a port that is taken is an error with a remedy, and nothing stays open", async (t) => {
   const addon = fakeAddon(({ port }) => (port === 81 ? "EADDRINUSE" : undefined));

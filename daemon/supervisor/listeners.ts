@@ -1,7 +1,7 @@
 // Opens the sockets: one per shard where the kernel can share a port out, else one that the shards share.
 import { closeSync, statSync, unlinkSync } from "node:fs";
 import { createConnection } from "node:net";
-import type { Addon, ListenerOptions } from "../../runtime/addon.js";
+import type { Addon, ListenerOptions, PortSharing } from "../../runtime/addon.js";
 import { formatAddress } from "../config/address.js";
 import type { Address, ListenConfig } from "../config/types.js";
 
@@ -69,7 +69,7 @@ async function openListener(
         ...base(config),
         ...(config.mode === undefined ? {} : { mode: config.mode }),
       } as const;
-      const { fd } = bindOrExplain(addon, options, config, false);
+      const { fd } = bindOrExplain(addon, options, config);
       const made = statSync(address.path, { bigint: true });
       return [
         {
@@ -93,8 +93,8 @@ function base({ backlog, proxyProtocol }: ListenConfig) {
   return { backlog, proxyProtocol };
 }
 
-// SO_REUSEPORT would let a second daemon of the same user bind the same port and take half of the connections, so a
-// first bind without it finds out whether the port is free; it also learns the port that the kernel chose for 0.
+// SO_REUSEPORT alone would let a second daemon of the same user bind the same port and take half of the connections: so the
+// first socket is bound without it, and gets it afterwards. It also learns the port that the kernel chose for 0.
 function openTcp(
   addon: Pick<Addon, "bind">,
   config: ListenConfig,
@@ -103,30 +103,27 @@ function openTcp(
 ): OpenListener {
   let { host } = address;
   const options = (port: number): ListenerOptions => ({ kind: "tcp", host, port, ...base(config) });
+  const sharing = shards === 1 ? "alone" : "first";
   let first: { fd: number; port: number };
   try {
-    first = bindOrExplain(addon, options(address.port), config, false);
+    first = bindOrExplain(addon, options(address.port), config, sharing);
   } catch (error) {
     // A machine without IPv6.
     if (!address.anyHost || !isCode((error as Error).cause, ["EAFNOSUPPORT", "EADDRNOTAVAIL"]))
       throw error;
     host = "0.0.0.0";
-    first = bindOrExplain(addon, options(address.port), config, false);
+    first = bindOrExplain(addon, options(address.port), config, sharing);
   }
   const { port } = first;
   const url = formatAddress({ ...address, host }, port);
-  const result = { url, proxyProtocol: config.proxyProtocol, remove: () => {} };
-  if (shards === 1) return { ...result, fds: [first.fd] };
-  closeSync(first.fd);
-  const fds: number[] = [];
+  const fds = [first.fd];
   try {
-    for (let shard = 0; shard < shards; shard++)
-      fds.push(bindOrExplain(addon, options(port), config, true).fd);
+    while (fds.length < shards) fds.push(bindOrExplain(addon, options(port), config, "further").fd);
   } catch (error) {
     fds.forEach((fd) => closeSync(fd));
     throw error;
   }
-  return { ...result, fds };
+  return { url, proxyProtocol: config.proxyProtocol, fds, remove: () => {} };
 }
 
 function inherit(
@@ -139,7 +136,6 @@ function inherit(
     addon,
     { kind: "fd", fd: inheritedFd, ...base(config) },
     config,
-    false,
   );
   const url = inheritedUrl(inheritedFd, address, port);
   const fds = shared(addon, fd, config, shards);
@@ -162,7 +158,7 @@ function shared(
 ): number[] {
   const fds = [fd];
   while (fds.length < shards)
-    fds.push(bindOrExplain(addon, { kind: "fd", fd, ...base(config) }, config, false).fd);
+    fds.push(bindOrExplain(addon, { kind: "fd", fd, ...base(config) }, config).fd);
   return fds;
 }
 
@@ -170,10 +166,10 @@ function bindOrExplain(
   addon: Pick<Addon, "bind">,
   options: ListenerOptions,
   config: ListenConfig,
-  reusePort: boolean,
+  sharing: PortSharing = "alone",
 ) {
   try {
-    return addon.bind(options, reusePort);
+    return addon.bind(options, sharing);
   } catch (error) {
     throw new ListenError(
       `cannot listen on ${config.text}: ${explain(error as NodeJS.ErrnoException, config)}`,

@@ -145,7 +145,7 @@ test("after SIGKILL the next daemon serves who waits at the socket that systemd 
   // Nobody accepts in this process: it only has the descriptor, as systemd does.
   const { fd, port } = loadAddon().bind(
     { kind: "tcp", host: "127.0.0.1", port: 0, backlog: 128, proxyProtocol: false },
-    false,
+    "alone",
   );
   t.teardown(() => closeSync(fd));
   const start = () =>

@@ -18,6 +18,7 @@ namespace pinion::addon {
 namespace {
 
 constexpr int UNSENT_BYTES = 64 * 1024;
+constexpr int SILENT_S = 120;
 
 const char* code_of(int error) {
     switch (error) {
@@ -77,15 +78,18 @@ void pass_on(int listener) {
     setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     // What a slow reader has not taken waits in the arena, where it is bounded, not in megabytes of the kernel's.
     setsockopt(listener, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &UNSENT_BYTES, sizeof UNSENT_BYTES);
+    // A stream that has nothing to say has no time-out: is its client still there? An idle connection ends before that.
+    setsockopt(listener, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(listener, IPPROTO_TCP, TCP_KEEPIDLE, &SILENT_S, sizeof SILENT_S);
 }
 
 }  // namespace
 
-// bind(listener: ListenerOptions, reusePort: boolean): { fd, address, port }
+// bind(listener: ListenerOptions, sharing: "alone" | "first" | "further"): { fd, address, port }
 Napi::Value bind_listener(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const auto listener = info[0].As<Napi::Object>();
-    const bool reuse_port = info[1].ToBoolean();
+    const std::string sharing = info[1].As<Napi::String>().Utf8Value();
     const std::string kind = listener.Get("kind").As<Napi::String>().Utf8Value();
     const int backlog = listener.Get("backlog").As<Napi::Number>().Int32Value();
     int fd = -1;
@@ -132,11 +136,12 @@ Napi::Value bind_listener(const Napi::CallbackInfo& info) {
         const int on = 1;
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         pass_on(fd);
-        if (reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
-            return fail(env, "setsockopt", errno, fd);
-        }
+        const auto share = [&] { return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0; };
+        if (sharing == "further" && !share()) return fail(env, "setsockopt", errno, fd);
         if (bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0) return fail(env, "bind", errno, fd);
         if (listen(fd, backlog) != 0) return fail(env, "listen", errno, fd);
+        // It was alone in getting the port. Others of this user may join it now, but not by being the first.
+        if (sharing == "first" && !share()) return fail(env, "setsockopt", errno, fd);
     }
     Napi::Object result = Napi::Object::New(env);
     result.Set("fd", fd);

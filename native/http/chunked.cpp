@@ -12,6 +12,7 @@ namespace {
 
 // Sizes and totals stay exact as JavaScript numbers.
 constexpr std::uint64_t GREATEST_SIZE = (std::uint64_t{1} << 53) - 1;
+constexpr std::uint32_t PLAIN_LINE_BYTES = 16;  // as many digits as that has, and CRLF
 
 // Trailer fields that speak of framing: one who believes them would see another message (RFC 9110 §6.5.1).
 constexpr std::string_view FRAMING_NAMES[] = {"content-length", "transfer-encoding"};
@@ -116,7 +117,7 @@ ChunkedResult ChunkedDecoder::step(char byte, const ChunkedLimits& limits) {
 
 ChunkedResult ChunkedDecoder::count_line_byte(const ChunkedLimits& limits) {
     ++line_;
-    ++overhead_;
+    if (line_ > PLAIN_LINE_BYTES) ++overhead_;
     const bool bounded = line_ <= limits.line_bytes && overhead_ <= limits.overhead_bytes + total_ / 4;
     return bounded ? ChunkedResult::more : ChunkedResult::too_large;
 }

@@ -9,8 +9,8 @@ namespace pinion::http {
 struct ChunkedLimits {
     std::uint32_t line_bytes;     // a chunk's size line with its extensions
     std::uint32_t trailer_bytes;  // all trailer field lines together
-    std::uint32_t
-        overhead_bytes;  // size lines and extensions of the whole body (CVE-2024-22019), beyond 1/4 of its data
+    // What the size lines of the whole body have beyond a plain size (CVE-2024-22019), and beyond 1/4 of its data.
+    std::uint32_t overhead_bytes;
 };
 
 enum class ChunkedResult : std::int16_t {

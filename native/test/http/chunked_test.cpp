@@ -130,10 +130,17 @@ TEST("http chunked: limits are exact") {
     CHECK_EQ(with({1000, 6, 1000}, "0\r\nA: b\r\n\r\n"), ChunkedResult::complete);
     CHECK_EQ(with({1000, 5, 1000}, "0\r\nA: b\r\n\r\n"), ChunkedResult::too_large);
     CHECK_EQ(with({1000, 0, 1000}, "0\r\n\r\n"), ChunkedResult::complete);
-    CHECK_EQ(with({1000, 1000, 6}, "1\r\nz\r\n0\r\n\r\n"), ChunkedResult::complete);
-    CHECK_EQ(with({1000, 1000, 5}, "1\r\nz\r\n0\r\n\r\n"), ChunkedResult::too_large);
+    // A size line has 16 bytes for nothing.
+    const auto extended = [](std::size_t beyond) { return "1;" + std::string(12 + beyond, 'a') + "\r\nz\r\n"; };
+    CHECK_EQ(with({1000, 1000, 6}, extended(6) + "0\r\n\r\n"), ChunkedResult::complete);
+    CHECK_EQ(with({1000, 1000, 5}, extended(6) + "0\r\n\r\n"), ChunkedResult::too_large);
     // A quarter of the data is let through beyond the limit.
-    CHECK_EQ(with({1000, 1000, 4}, "8\r\nzzzzzzzz\r\n0\r\n\r\n"), ChunkedResult::complete);
+    CHECK_EQ(with({1000, 1000, 4}, "8\r\nzzzzzzzz\r\n" + extended(6) + "0\r\n\r\n"), ChunkedResult::complete);
+    CHECK_EQ(with({1000, 1000, 3}, "8\r\nzzzzzzzz\r\n" + extended(6) + "0\r\n\r\n"), ChunkedResult::too_large);
+    // However many plain ones there are.
+    std::string bytewise;
+    for (int i = 0; i < 1000; ++i) bytewise += "1\r\nz\r\n";
+    CHECK_EQ(with({1000, 1000, 0}, bytewise + "0\r\n\r\n"), ChunkedResult::complete);
     CHECK_EQ(with(wide, "1fffffffffffff\r\n"), ChunkedResult::more);
     CHECK_EQ(with(wide, "20000000000000\r\n"), ChunkedResult::bad_request);
     CHECK_EQ(with(wide, "1\r\nz\r\n1fffffffffffff\r\n"), ChunkedResult::too_large);

@@ -50,7 +50,7 @@ inline HeadResult parse_field_line(Input& input, layout::FieldLine& line) {
     const char* line_end;
     const HeadResult result = find_value_end(input, value, line_end);
     if (result != HeadResult::complete) return result;
-    while (is_blank(*value)) ++value;  // the CR ends it
+    while (value != line_end && is_blank(*value)) ++value;
     const char* value_end = line_end;
     while (value_end != value && is_blank(value_end[-1])) --value_end;
 

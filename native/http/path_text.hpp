@@ -23,7 +23,8 @@ PathTextFault check_path_text(std::string_view text, std::size_t& at);
 // bytes before it down to `readable` may be read.
 bool stands_for_itself(const char* readable, std::string_view text);
 
-// Reads the byte at `at`, which is before the end of a text without faults, and goes on to the next one.
+// Reads the byte at `at`, which is before the end of a text without faults, and goes on to the next one: behind the end
+// where the text has changed since it was checked, as a worker can bring about.
 template <bool ESCAPED>
 inline char next_byte(const char*& at) {
     const char byte = *at++;
@@ -45,7 +46,7 @@ bool has_parent_segment(std::string_view text) {
     unsigned dots = 0;
     const char* at = text.data();
     const char* const end = at + text.size();
-    while (at != end) {
+    while (at < end) {
         const char byte = next_byte<ESCAPED>(at);
         if (byte == '/' || byte == ENCODED_SLASH) {
             if (dots == 2) return true;

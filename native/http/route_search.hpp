@@ -42,7 +42,7 @@ private:
     // Goes on from a node, whose text has been read, at `at`. True: the search is over, match_ says how.
     bool descend(const Node* node, const char* at, unsigned count) {
         for (;;) {
-            if (at == end_) return node->end != PackedTree::NONE && accept(tree_.ends[node->end], count);
+            if (at >= end_) return node->end != PackedTree::NONE && accept(tree_.ends[node->end], count);
             const char* next = at;
             const Node* child = tree_.child(*node, next_byte<ESCAPED>(next));
             if (child != nullptr && !read(tree_.text(*child).substr(1), next)) child = nullptr;
@@ -59,7 +59,7 @@ private:
     bool read(std::string_view literal, const char*& at) const {
         if constexpr (ESCAPED) {
             for (const char byte : literal) {
-                if (at == end_ || next_byte<ESCAPED>(at) != byte) return false;
+                if (at >= end_ || next_byte<ESCAPED>(at) != byte) return false;
             }
         } else {
             if (static_cast<std::size_t>(end_ - at) < literal.size()) return false;
@@ -134,7 +134,7 @@ private:
     static bool convert_escaped(layout::ParameterKind kind, const char* from, const char* to, double& value) {
         char decoded[NUMBER_BYTES];
         std::size_t length = 0;
-        while (from != to) {
+        while (from < to) {
             if (length == NUMBER_BYTES) return false;
             decoded[length++] = next_byte<true>(from);
         }

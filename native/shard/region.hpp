@@ -37,7 +37,7 @@ public:
     Region(const Region&) = delete;
     Region& operator=(const Region&) = delete;
     ~Region() {
-        if (base_ != nullptr) munmap(base_, size_);
+        if (base_ != nullptr) munmap(base_, size_ + TAIL_BYTES);
     }
 
     // False: no memory. Pages are touched only as they are used.
@@ -52,10 +52,12 @@ public:
         // 64 KiB: the largest block of the arena, so that blocks are aligned in the address space too.
         arena_offset_ = (lanes_offset_ + layout::MAX_LANES * lane_bytes_ + 65535u) & ~65535u;
         size_ = std::size_t(arena_offset_) + arena_bytes;
-        void* memory = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        const std::size_t mapped = size_ + TAIL_BYTES;
+        void* memory =
+            mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory == MAP_FAILED) return false;
         // A huge page would make 2 MiB resident at the first byte.
-        madvise(memory, size_, MADV_NOHUGEPAGE);
+        madvise(memory, mapped, MADV_NOHUGEPAGE);
         base_ = static_cast<std::byte*>(memory);
         return true;
     }
@@ -78,6 +80,10 @@ public:
     }
 
 private:
+    // Behind the end, and no worker's: as far as the offset and length of a field line reach from a head at the very end,
+    // if a worker writes to them while the reactor reads a head.
+    static constexpr std::size_t TAIL_BYTES = 2 * 65536;
+
     std::byte* base_ = nullptr;
     std::size_t size_ = 0;
     std::uint32_t ring_entries_ = 0;

@@ -11,7 +11,7 @@ const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 const HOWS = ["exit", "throw", "reject", "heap", "spin"] as const;
-const STATES = ["asleep", "in JavaScript", "under load"] as const;
+const STATES = ["asleep", "in JavaScript", "in a callback of poll", "under load"] as const;
 type How = (typeof HOWS)[number];
 type State = (typeof STATES)[number];
 
@@ -19,7 +19,7 @@ type State = (typeof STATES)[number];
 // that the next worker has to wait while it loads.
 const FILES = {
   "end.ts": `
-    import { existsSync, writeFileSync } from "node:fs";
+    import { existsSync, readFile, writeFileSync } from "node:fs";
     const ends = {
       exit() { process.exit(7); },
       throw() { throw new Error("thrown where nobody catches it"); },
@@ -41,6 +41,12 @@ const FILES = {
         // A throw of a handler is a 500: it has to come from elsewhere to end the worker.
         if (how === "throw") queueMicrotask(ends.throw);
         else ends[how]();
+      } else if (state === "in-a-callback-of-poll") {
+        readFile("end.ts", () => {
+          writeFileSync("begun", "");
+          while (!existsSync("end"));
+          ends[how]();
+        });
       } else end(how);
       await new Promise(() => {});
     };`,
@@ -146,12 +152,15 @@ async function endsAlone(t: ExecutionContext, how: How, state: State): Promise<v
   await watch.goesOn();
   t.deepEqual([...watch.ready], ["200 ready"]);
 
-  const ending = fetchRaw(daemon.port, get(`/end/${how}/${state.replace(" ", "-").toLowerCase()}`));
+  const ending = fetchRaw(
+    daemon.port,
+    get(`/end/${how}/${state.replaceAll(" ", "-").toLowerCase()}`),
+  );
   let queued: Promise<string> | undefined;
   // An idle worker that spins is not replaced, as nobody waits for it: here somebody does.
   const queue = async (): Promise<string> => (await fetchRaw(daemon.port, get("/id"))).body;
   if (state === "asleep") t.is((await ending).body, "will end");
-  if (state === "in JavaScript") {
+  if (state === "in JavaScript" || state === "in a callback of poll") {
     await appears(daemon, "begun");
     // It cannot have been started: the thread is in the handler.
     queued = queue();

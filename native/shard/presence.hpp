@@ -20,19 +20,20 @@ public:
     struct Reading {
         std::uint64_t word = 0;
         Place place() const { return Place(word & 3); }
+        Reading moved(Place place) const { return {((word >> 2) + 1) << 2 | std::uint64_t(place)}; }
         bool operator==(const Reading&) const = default;
     };
 
     // Sequentially consistent, as is read(): a sleeper stores its place, then looks at the rings once more;
     // whoever fills a ring stores first, then looks at the place. One of the two sees the other.
     void move(Place place) {
-        const std::uint64_t epoch = word_.load(std::memory_order_relaxed) >> 2;
-        word_.store((epoch + 1) << 2 | std::uint64_t(place), std::memory_order_seq_cst);
+        const Reading before{word_.load(std::memory_order_relaxed)};
+        word_.store(before.moved(place).word, std::memory_order_seq_cst);
     }
     // For a mover without the baton: false, and nothing moved, if somebody else has moved since `from` was read.
     bool move_from(Reading from, Place place) {
-        return word_.compare_exchange_strong(from.word, ((from.word >> 2) + 1) << 2 | std::uint64_t(place),
-                                             std::memory_order_seq_cst);
+        const std::uint64_t moved = from.moved(place).word;
+        return word_.compare_exchange_strong(from.word, moved, std::memory_order_seq_cst);
     }
     Reading read() const { return {word_.load(std::memory_order_seq_cst)}; }
 

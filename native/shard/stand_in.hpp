@@ -197,6 +197,11 @@ private:
         // What would have woken a sleeping worker is gone with the first turn. It has to come round all the same: to
         // sleep until the deadline as it is now, and to end this.
         bool live_too = since.place() == Place::asleep;
+        // If a callback of libuv's poll phase holds it, it is away for as long as it stays there.
+        if (live_too) {
+            if (!presence_.move_from(since, Place::away)) return;
+            since = since.moved(Place::away);
+        }
         while (!stopping_.load(std::memory_order_relaxed) && presence_.read() == since) {
             if (!baton_.try_take()) {
                 // The main thread has a command under way, or the worker has just come back.

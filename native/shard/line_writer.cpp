@@ -24,8 +24,10 @@ namespace {
 
 constexpr std::size_t DROPPED_LINE_BYTES = 40;  // {"dropped":18446744073709551615}
 constexpr std::size_t PIECE_BYTES = 64 * 1024;  // of whole lines, under one turn
-constexpr int END_LOOK_S = 1;                   // nothing has been written for so long: nobody reads
-constexpr int END_LOOKS = 5;                    // or too slowly
+constexpr int END_S = 5;                        // for all writers together to write what is left
+
+// Of END_S, since a writer was last made. They end one after the other, on the main thread.
+std::atomic<int> seconds_left{END_S};
 
 // Whose turn it is to write, first come, first served: with a plain mutex one of two busy writers could keep the other
 // waiting until that one's buffer is full. Writers' threads only; no shard ever waits here. One for all descriptors,
@@ -101,6 +103,7 @@ LineWriter::LineWriter(int fd) : shared_(std::make_shared<Shared>(fd)) {
         (*held)->run();
         return nullptr;
     };
+    seconds_left = END_S;
     running_ = pthread_create(&thread_, nullptr, enter, own.get()) == 0;
     if (running_) (void)own.release();
 }
@@ -110,17 +113,14 @@ LineWriter::~LineWriter() {
     shared_->stopping.store(true);
     shared_->wake();
     if (!running_) return;
-    // Where one has given up the next does not wait: the turn is still that one's.
-    static std::atomic<std::uint64_t> stuck_at{UINT64_MAX};
-    for (int looks = 0; looks < END_LOOKS; ++looks) {
+    for (; seconds_left > 0; --seconds_left) {
         const std::uint64_t moved = order().moved.load(std::memory_order_relaxed);
         timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
-        if (stuck_at.load(std::memory_order_relaxed) != moved) until.tv_sec += END_LOOK_S;
+        ++until.tv_sec;
         if (pthread_timedjoin_np(thread_, nullptr, &until) == 0) return;
-        if (order().moved.load(std::memory_order_relaxed) == moved) break;
+        if (order().moved.load(std::memory_order_relaxed) == moved) seconds_left = 1;  // nobody reads
     }
-    stuck_at.store(order().moved.load(std::memory_order_relaxed), std::memory_order_relaxed);
     pthread_detach(thread_);
 }
 

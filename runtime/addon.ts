@@ -19,6 +19,8 @@ export interface ListenerOptions {
   proxyProtocol: boolean;
 }
 
+export type PortSharing = "alone" | "first" | "further";
+
 export interface NativeRoute {
   pattern: string;
   /** Bits of the methods table (native/http/method.hpp): 1 << index. */
@@ -71,8 +73,6 @@ export interface ShardOptions {
   };
   /** A half-closed client still gets its answer. */
   halfOpen: boolean;
-  /** Value of the Server field; empty: none. */
-  serverName: string;
   /** Descriptor that access-log lines (JSON) are written to; -1: none. */
   accessLogFd: number;
 }
@@ -134,10 +134,13 @@ export interface Addon {
   restrictWriting(write: readonly string[], remove: readonly string[]): WriteRestriction;
   /** Whether it would work, tried on a thread of its own. */
   tryWriteRestriction(): WriteRestriction;
-  /** Binds and listens. Throws an Error with `code` (EADDRINUSE, EACCES, …). reusePort: a further shard's socket. */
+  /**
+   * Binds and listens. Throws an Error with `code` (EADDRINUSE, EACCES, …). `sharing` is about TCP ports: `alone` and
+   * `first` fail where anybody has the port; `further` joins a `first` one.
+   */
   bind(
     listener: ListenerOptions,
-    reusePort: boolean,
+    sharing: PortSharing,
   ): {
     fd: number;
     /** As the kernel has it: an IP address, or the path of a Unix socket; "" if it has none. */
@@ -169,6 +172,8 @@ export interface Addon {
   destroyShard(shard: ShardHandle): void;
   /** Unmaps what starting up has used of Node's own code; returns its bytes. What runs again is mapped again. */
   dropStartupCode(): number;
+  /** Ends the process at once, without waiting for workers that sit in native code, as process.exit() does. */
+  endProcess(exitCode: number): never;
 
   // --- worker ---
   /**

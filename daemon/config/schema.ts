@@ -321,7 +321,7 @@ export const schema = {
         ),
         keepAlive: duration("An idle connection is kept.", "60s"),
         drain: duration(
-          "For requests in flight after SIGTERM or SIGINT. A worker that does not come back from a native call has 5 seconds more.",
+          "For requests in flight after SIGTERM or SIGINT. A worker that does not come back from a native call has a second more.",
           "10s",
           0,
         ),
@@ -359,12 +359,6 @@ export const schema = {
           default: true,
           description:
             "A client that has closed its sending side still gets its answer; false: it counts as gone.",
-        },
-        serverName: {
-          type: "string",
-          pattern: "^[\\x20-\\x7e]{0,128}$",
-          default: "",
-          description: "Value of the Server field; empty: none.",
         },
       },
     },

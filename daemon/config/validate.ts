@@ -114,7 +114,6 @@ export const PATTERNS: Record<string, string> = {
   "\\.(ts|mts|js|mjs)$": "the path of a .ts, .mts, .js or .mjs module",
   ".": "a path",
   "^0?[0-7]{3}$": 'octal permissions such as "0660"',
-  "^[\\x20-\\x7e]{0,128}$": "at most 128 printable ASCII characters",
 };
 
 function hintFor(node: SchemaNode, path: Path, given: unknown, nearestTo: NearestModule): string {

@@ -109,11 +109,6 @@ testRefused([
     "routes:\n  - path: 5\n    respond: {}\n",
     `2:11: routes[0].path must be text, not 5 [config/wrong-type]`,
   ],
-  [
-    "control characters in the server's name",
-    `http: { serverName: "a\\nb" }\n`,
-    `1:21: http.serverName must be at most 128 printable ASCII characters, not "a\\nb" [config/wrong-value]`,
-  ],
   // --- units ---
   [
     "size without sense",

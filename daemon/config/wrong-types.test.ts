@@ -31,7 +31,7 @@ limits: { body: 1MiB, head: 16KiB, target: 8KiB, fields: 100, connections: 10, s
 admission: { target: 1s, interval: 2s }
 timeouts: { head: 1s, body: 1s, handler: 1s, write: 1s, keepAlive: 1s, drain: 1s, spin: 1s }
 health: { enabled: true, live: /l, ready: /r }
-http: { halfOpen: true, serverName: x }
+http: { halfOpen: true }
 log: { access: true, level: info, format: json }
 `;
 const VALID_MAP = VALID.replace(/^listen:\n.*\n.*\n/m, "listen: { address: ':80', backlog: 3 }\n");

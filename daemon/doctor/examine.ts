@@ -59,7 +59,7 @@ export function examineKernel(version: string): Finding {
   return {
     ...finding,
     state: "note",
-    advice: `io_uring is used from ${OLDEST_URING_KERNEL.join(".")} on; here it is epoll`,
+    advice: `io_uring has all that is needed from ${OLDEST_URING_KERNEL.join(".")} on; the line "io" says what is used here`,
   };
 }
 

@@ -1,4 +1,5 @@
 // The memory limit of the process's cgroup (v1 and v2), and whether a configuration fits into it.
+import { UNREAD_MAX } from "../../runtime/body-reader.js";
 import { SLOT_BYTES } from "../../runtime/layout.generated.js";
 import { formatSize } from "../config/units.js";
 import { ancestors, readText, type ReadText } from "./cores.js";
@@ -47,7 +48,9 @@ export interface MemoryLimits {
 /** What the server may come to hold while it keeps within its own bounds, without what handlers keep outside of a heap. */
 export function memoryNeeded(shards: number, limits: MemoryLimits): number {
   const { arena, slots, youngHeap, heap = 0 } = limits;
-  return PROCESS_BYTES + shards * (WORKER_BYTES + arena + slots * SLOT_BYTES + youngHeap + heap);
+  const unread = (slots / 2) * UNREAD_MAX; // half of the slots are for uploads
+  const each = WORKER_BYTES + arena + slots * SLOT_BYTES + unread + youngHeap + heap;
+  return PROCESS_BYTES + shards * each;
 }
 
 /** Why it does not fit, and what to do; undefined: it does, or there is no limit. */

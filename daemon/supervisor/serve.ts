@@ -32,7 +32,8 @@ interface RunningShard {
 const DRAIN_POLL_MS = 50;
 // Node touches most of its own code only to start: 66 MB resident with one shard, 32 without what serving does not use.
 const STARTUP_OVER_MS = 500;
-const THREADS_END_MS = 5000;
+// JavaScript is ended at once, a native call only when it returns.
+const THREADS_END_MS = 1000;
 // An idle daemon uses no CPU: a look every five seconds costs some 50 us.
 const SLOWEST_CHECK_MS = 5000;
 // Until the workers are live: a handler that does not load is to be named soon.
@@ -95,6 +96,7 @@ async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<
     const stop = waitForStop(
       () => log.warn("SIGHUP: reloading is not there yet; restart to use a changed configuration"),
       (signal) => log.warn(`${signal} again: stopping at once; requests in flight are cut off`),
+      (exitCode) => addon.endProcess(exitCode),
     );
     process.on("SIGUSR2", () => {
       shards.forEach(({ handle, keeper: { crashLoop } }, shard) =>
@@ -237,11 +239,13 @@ async function drain(
 }
 
 // A shard's memory may go only when no thread can write to it any more. A thread that sits in a long native call may take
-// longer than anybody wants to wait; then the process ends with its memory in place. SIGUSR2 finds no destroyed shard.
+// longer than anybody wants to wait; then the process ends with its memory in place, and without process.exit()'s own
+// wait for such threads. SIGUSR2 finds no destroyed shard.
 async function shutDown(addon: Addon, shards: RunningShard[]): Promise<void> {
   const ended = Promise.all(shards.map(({ keeper }) => keeper.stop())).then(() => true);
   const hasEnded = await Promise.race([ended, sleep(THREADS_END_MS).then(() => false)]);
   if (hasEnded) shards.splice(0).forEach(({ handle }) => addon.destroyShard(handle));
+  else process.once("exit", (exitCode) => addon.endProcess(exitCode));
 }
 
 function sleep(milliseconds: number): Promise<void> {

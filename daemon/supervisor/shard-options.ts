@@ -43,7 +43,6 @@ export function shardOptions(
       spinMs: timeouts.spin,
     },
     halfOpen: http.halfOpen,
-    serverName: http.serverName,
     accessLogFd: log.access ? STANDARD_OUTPUT : -1,
   };
 }

@@ -3,10 +3,11 @@
 const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 export type StopSignal = keyof typeof SIGNALS;
 
-/** Resolves with the first signal; from then on the next one ends the process. */
+/** Resolves with the first signal; from then on the next one ends the process, the last by `end`. */
 export function waitForStop(
   onReload: () => void,
   onSecond: (signal: StopSignal) => void,
+  end: (exitCode: number) => never,
 ): Promise<StopSignal> {
   return new Promise((resolve) => {
     process.on("SIGHUP", onReload);
@@ -15,7 +16,7 @@ export function waitForStop(
       process.on(signal, () => {
         if (isStopping) {
           onSecond(signal);
-          endAtOnce(signal);
+          endAtOnce(signal, end);
         }
         isStopping = true;
         resolve(signal);
@@ -24,10 +25,10 @@ export function waitForStop(
   });
 }
 
-// By the signal itself: process.exit() would wait for workers that sit in native code. To a shell it is 130 or 143 either
-// way. The kernel ignores the default action for process 1 of a container, hence the exit after it.
-function endAtOnce(signal: StopSignal): never {
+// By the signal itself. To a shell it is 130 or 143 either way. The kernel ignores the default action for process 1 of a
+// container, hence the exit after it.
+function endAtOnce(signal: StopSignal, end: (exitCode: number) => never): never {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
-  process.exit(128 + SIGNALS[signal]);
+  return end(128 + SIGNALS[signal]);
 }

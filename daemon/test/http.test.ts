@@ -1,4 +1,5 @@
 // HTTP/1.1 and 1.0 on the wire (RFC 9110, RFC 9112), with handlers in the real daemon.
+import { readFile } from "node:fs/promises";
 import test from "ava";
 import { IO, startDaemon } from "./support/daemon.js";
 import { fetchRaw, Wire } from "./support/wire.js";
@@ -235,6 +236,25 @@ test.serial("Expect: 100-continue waits for the handler, and its turn", async (t
   t.is(refused.status, 404);
   t.is(refused.fields.get("connection"), "close");
   t.is((await fetchRaw(daemon.port, get("/hello/x", "Expect: something-else\r\n"))).status, 417);
+  // Nor by a handler whose answer streams: the client may send its next request where the body would be.
+  const streamed = await fetchRaw(daemon.port, head.replace("/echo", "/stream"));
+  t.is(streamed.status, 200);
+  t.is(streamed.fields.get("connection"), "close");
+  t.is(streamed.body, "part 0\npart 1\npart 2\n");
+  wire.close();
+});
+
+test.serial("a client that says nothing is asked whether it is there", async (t) => {
+  const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
+  const wire = await Wire.connect(daemon.port);
+  wire.send(get("/hello/x"));
+  await wire.answer();
+  // proc_pid_net(5): local and remote address, state (01: established), queues, then the timer (02: keep-alive) and its end.
+  const port = daemon.port.toString(16).toUpperCase().padStart(4, "0");
+  const row = new RegExp(`^ *\\d+: \\w+:${port} \\S+ 01 \\S+ (\\d\\d):(\\w+) `, "m");
+  const [, timer, ticks] = row.exec(await readFile("/proc/net/tcp", "utf8")) ?? [];
+  t.is(timer, "02");
+  t.true(Number.parseInt(ticks ?? "", 16) <= 120 * 100);
   wire.close();
 });
 

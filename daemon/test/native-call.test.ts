@@ -155,3 +155,18 @@ test.serial(
     t.is(await daemon.stop(), 0);
   },
 );
+
+test.serial("a native call that never returns does not keep the daemon from ending", async (t) => {
+  const daemon = await startDaemon(t, {
+    config: CONFIG.replace("spin: 1s", "spin: 10m, drain: 100ms"),
+    files: FILES,
+  });
+  const fifo = join(daemon.folder, "fifo");
+  execFileSync("mkfifo", [fifo]);
+  const stuck = await Wire.connect(daemon.port);
+  stuck.send(get(`/open/${basename(fifo)}`));
+  while ((await shardStatus(daemon)).started === 0) await sleep(10);
+  const ended = daemon.stop();
+  t.is(await Promise.race([ended, sleep(20_000).then(() => "is still there")]), 0);
+  stuck.close();
+});

@@ -26,6 +26,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     add("setCrashLoop", set_crash_loop);
     add("destroyShard", destroy_shard);
     add("dropStartupCode", drop_startup_code);
+    add("endProcess", end_process);
     // worker
     add("enter", enter);
     add("live", live);

@@ -52,6 +52,7 @@ Napi::Value drained(const Napi::CallbackInfo& info);
 Napi::Value set_crash_loop(const Napi::CallbackInfo& info);
 Napi::Value destroy_shard(const Napi::CallbackInfo& info);
 Napi::Value drop_startup_code(const Napi::CallbackInfo& info);
+Napi::Value end_process(const Napi::CallbackInfo& info);
 
 // worker_host.cpp
 Napi::Value enter(const Napi::CallbackInfo& info);

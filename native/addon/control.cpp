@@ -74,9 +74,14 @@ Napi::Value create_shard(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const auto options = info[0].As<Napi::Object>();
     const std::string io = options.Get("io").As<Napi::String>().Utf8Value();
-    const bool uring = io == "uring" || (io == "auto" && io::probe().uring);
+    const io::ProbeReport probed = io == "epoll" ? io::ProbeReport{} : io::probe();
+    if (io == "uring" && !probed.uring) {
+        Napi::Error::New(env, "io is uring, but would be " + probed.why + "; set io: auto or io: epoll")
+            .ThrowAsJavaScriptException();
+        return env.Undefined();
+    }
     auto handle = std::make_unique<ShardHandle>();
-    handle->shard = shard::make_shard(uring ? shard::Io::uring : shard::Io::epoll, settings_from(options));
+    handle->shard = shard::make_shard(probed.uring ? shard::Io::uring : shard::Io::epoll, settings_from(options));
     napi_create_threadsafe_function(env, info[1], nullptr, Napi::String::New(env, "pinion.brokenLane"), 0, 1, nullptr,
                                     nullptr, nullptr, nullptr, &handle->broken_lane);
     napi_unref_threadsafe_function(env, handle->broken_lane);
@@ -170,5 +175,7 @@ Napi::Value destroy_shard(const Napi::CallbackInfo& info) {
 Napi::Value drop_startup_code(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), double(memory::drop_startup_code()));
 }
+
+Napi::Value end_process(const Napi::CallbackInfo& info) { _exit(int(uint_of(info, 0))); }
 
 }  // namespace pinion::addon

@@ -52,8 +52,6 @@ shard::Settings settings_from(Napi::Object options) {
     shard::Settings settings;
     settings.cpu = int(number(options, "cpu"));
     settings.half_open = options.Get("halfOpen").ToBoolean();
-    settings.server_name = options.Get("serverName").As<Napi::String>().Utf8Value();
-
     settings.access_log = options.Get("accessLogFd").As<Napi::Number>().Int32Value();
 
     const auto limits = options.Get("limits").As<Napi::Object>();

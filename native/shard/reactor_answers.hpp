@@ -121,11 +121,12 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
     exchange.begun = true;
     end_with(exchange);
     if (!exchange.keep_alive || (flags & layout::answer_flag::CLOSE)) exchange.close_after = true;
+    // No 100 can follow behind the head: whether the body does is unknown, its bytes could be the next request.
+    if (exchange.body_open && exchange.expect_continue) exchange.close_after = true;
     if (exchange.body_open && last) {
         exchange.body_discard = true;
-        // It is not worth reading to the end what nobody wants; and whether it follows at all may be unknown.
-        if (exchange.expect_continue || exchange.framing == http::Framing::chunked ||
-            exchange.body_remaining > DISCARD_MAX) {
+        // It is not worth reading to the end what nobody wants.
+        if (exchange.framing == http::Framing::chunked || exchange.body_remaining > DISCARD_MAX) {
             exchange.close_after = true;
         }
     }

@@ -73,8 +73,7 @@ struct Settings {
     std::vector<Route> routes;
     std::vector<Listener> listeners;
     bool half_open = true;  // a half-closed client still gets its answer
-    std::string server_name;
-    int access_log = -1;  // descriptor that access-log lines are written to; -1: none
+    int access_log = -1;    // descriptor that access-log lines are written to; -1: none
 };
 
 }  // namespace pinion::shard

@@ -4,9 +4,11 @@ import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import test from "ava";
 import { startDaemon } from "./support/daemon.js";
+import { shardStatus } from "./support/status.js";
 import { fetchRaw, Wire } from "./support/wire.js";
 
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
+const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 const HELLO = { "hello.ts": `export default () => "hello";` };
 
 /** Opens connections from several loopback addresses, so that source ports do not run out. */
@@ -221,9 +223,17 @@ timeouts: { handler: 300ms, drain: 100ms }
   });
   const held = await Promise.all(Array.from({ length: 2 }, () => Wire.connect(daemon.port)));
   for (const wire of held) wire.send(get("/never"));
-  // Whichever is read first, two have the slots and are not answered.
+  // Whichever is read first, one has the handlers' slot and is not answered.
   const late = await fetchRaw(daemon.port, get("/hello"));
   if (late.status === 200) t.is((await fetchRaw(daemon.port, get("/hello"))).status, 503);
   else t.is(late.status, 503);
+  // It goes on. Those that waited are let go all the same.
+  let status = await shardStatus(daemon);
+  for (let i = 0; i < 100 && status.connections > 1; i++) {
+    await sleep(100);
+    status = await shardStatus(daemon);
+  }
+  t.is(status.connections, 1);
+  t.is(status.started, 1);
   for (const wire of held) wire.close();
 });

@@ -194,7 +194,9 @@ private:
 
     // --- reactor_waiting.hpp ---
     void append(WaitList& list, Connection& connection, std::uint32_t Connection::*link);
-    void wait_on(WaitList& list, Connection& connection, Wait what);
+    WaitList& list_of(Wait what);
+    void wait_on(Connection& connection, Wait what);
+    void stop_waiting(Connection& connection);
     Connection& next_of(WaitList& list);
     void wait_for_segment(Connection& connection);
     void serve_starved();

@@ -76,7 +76,7 @@ bool Reactor<K>::begin_connection(io::Socket socket, std::uint32_t listener) {
     connection.state = ConnectionState::open;
     connection.listener = listener;
     connection.proxy_expected = settings_.listeners[listener].proxy_protocol;
-    connection.next_dirty = connection.next_waiting = NONE;
+    connection.next_dirty = connection.next_waiting = connection.waiting_before = NONE;
     connection.stalled_next = connection.stalled_before = NONE;
     connection.input_first = connection.input_last = NONE;
     connection.head_block = connection.block = connection.vector = NONE;

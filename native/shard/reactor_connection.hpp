@@ -61,6 +61,7 @@ void Reactor<K>::settle(Connection& connection) {
 // §9.6: shut down writing, drain within a bound, close. Else a reset eats the answer.
 template <class K>
 void Reactor<K>::linger(Connection& connection) {
+    stop_waiting(connection);
     drop_input(connection);
     if (connection.peer_closed) return terminate(connection, connection.reset);
     if (connection.reset) return terminate(connection, true);
@@ -78,6 +79,7 @@ void Reactor<K>::terminate(Connection& connection, bool reset) {
     // An answer that has begun and breaks off must not look like a whole one.
     const bool owed = connection.first != NONE && exchanges_[connection.first].begun;
     connection.reset = reset || owed || connection.output_first != NONE;
+    stop_waiting(connection);
     unstall(connection);
     drop_input(connection);
     drop_head_block(connection);
@@ -110,7 +112,6 @@ void Reactor<K>::terminate(Connection& connection, bool reset) {
 template <class K>
 void Reactor<K>::close_when_quiet(Connection& connection) {
     if (connection.receive_armed && !connection.receive_cancelled) pause_receive(connection);
-    if (connection.wait != Wait::nothing) return;  // a list names it; comes back here from there
     if (connection.close_armed) return;
     // A send that waits for a slow reader ends with the connection.
     if (connection.send_armed && !connection.send_cancelled) {
@@ -130,7 +131,7 @@ void Reactor<K>::closed(Connection& connection) {
     if (connection.counted) clients_.disconnect(AddressTable::key_of(addresses_[index].address));
     connection.state = ConnectionState::free;
     connection.close_armed = false;
-    PINION_ASSERT(!connection.in_dirty);
+    PINION_ASSERT(!connection.in_dirty && connection.wait == Wait::nothing);
     connections_.give(index);
     for (std::uint32_t i = 0; i < settings_.listeners.size(); ++i) arm_accept(i);
 }
@@ -212,7 +213,7 @@ void Reactor<K>::expired(std::uint32_t index) {
         // Who owes the PROXY protocol's header is no HTTP client yet.
         const bool answerable = !connection.proxy_expected && !connection.close_after;
         // Its bytes are there, and no memory is for them.
-        const bool starved = connection.wait == Wait::segment;
+        const bool starved = connection.waits_for_segment();
         if ((connection.waits_for_slot() || starved) && answerable) return refuse(connection, 503);
         if (connection.head_length > 0 && answerable) return refuse(connection, 408);
         linger(connection);

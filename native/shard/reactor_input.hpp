@@ -36,7 +36,7 @@ void Reactor<K>::read_input(Connection& connection) {
         if (connection.wait != Wait::nothing) return;
         // The first one of a turn is always read: nobody waits for a client that pipelines.
         const bool pipelined = connection.turn == turn_ && !connection.head_complete;
-        if (pipelined && pipelined_left_ == 0) return wait_on(turnless_, connection, Wait::turn);
+        if (pipelined && pipelined_left_ == 0) return wait_on(connection, Wait::turn);
         if (exchanges_.peek() == NONE) return wait_for_slot(connection, Wait::slot);
         if (connection.proxy_expected) {
             if (!read_proxy_header(connection, piece)) return;

@@ -32,7 +32,7 @@ void Reactor<K>::newcomers_turn() {
 template <class K>
 bool Reactor<K>::hear(Connection& connection) {
     if (newcomers_left_.first_words == 0) {
-        wait_on(unheard_, connection, Wait::first_word);
+        wait_on(connection, Wait::first_word);
         return false;
     }
     --newcomers_left_.first_words;

@@ -77,6 +77,7 @@ void Reactor<K>::advance_order(Connection& connection) {
 // Pipelined requests behind a last answer are not answered (RFC 9112 §9.3.2).
 template <class K>
 void Reactor<K>::drop_later(Connection& connection) {
+    stop_waiting(connection);
     while (connection.first != NONE) {
         Exchange& later = unlink_first(connection);
         abandon(later, layout::AbortReason::client_gone);

@@ -123,7 +123,7 @@ void Reactor<K>::stream_ended(Connection& connection) {
 template <class K>
 bool Reactor<K>::wants_input(const Connection& connection) const {
     if (connection.receive_armed || connection.peer_closed) return false;
-    if (connection.wait == Wait::segment || connection.wait == Wait::first_word) return false;
+    if (connection.waits_for_segment() || connection.wait == Wait::first_word) return false;
     if (connection.state == ConnectionState::lingering) return true;
     if (connection.state != ConnectionState::open || connection.close_after) {
         return false;

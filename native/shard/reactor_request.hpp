@@ -384,6 +384,7 @@ template <class K>
 void Reactor<K>::refuse(Connection& connection, std::uint16_t status) {
     if (!admit_rate(connection)) status = 429;
     mark(connection);
+    stop_waiting(connection);
     drop_head_block(connection);
     if (exchanges_.peek() == NONE) return refuse_without_slot(connection);
     answer_status(exchanges_[begin_exchange(connection)], status, true);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 
 #include "shard/reactor.hpp"
 
@@ -18,26 +19,54 @@ void Reactor<K>::append(WaitList& list, Connection& connection, std::uint32_t Co
 }
 
 template <class K>
-void Reactor<K>::wait_on(WaitList& list, Connection& connection, Wait what) {
+WaitList& Reactor<K>::list_of(Wait what) {
+    switch (what) {
+        case Wait::segment: return starved_heads_;
+        case Wait::body_segment: return starved_bodies_;
+        case Wait::first_word: return unheard_;
+        case Wait::slot: return slotless_;
+        case Wait::lane_slot: return laneless_;
+        case Wait::new_slot: return newcomers_;
+        case Wait::upload_slot: return uploadless_;
+        case Wait::room: return roomless_;
+        case Wait::turn: return turnless_;
+        case Wait::nothing: break;
+    }
+    PINION_ASSERT(false);
+}
+
+template <class K>
+void Reactor<K>::wait_on(Connection& connection, Wait what) {
+    WaitList& list = list_of(what);
     connection.wait = what;
+    connection.waiting_before = list.last;
     append(list, connection, &Connection::next_waiting);
+}
+
+// Whoever ends leaves at once: what it waits for may never come.
+template <class K>
+void Reactor<K>::stop_waiting(Connection& connection) {
+    if (connection.wait == Wait::nothing) return;
+    WaitList& list = list_of(std::exchange(connection.wait, Wait::nothing));
+    const std::uint32_t before = connection.waiting_before;
+    const std::uint32_t next = connection.next_waiting;
+    (before == NONE ? list.first : connections_[before].next_waiting) = next;
+    (next == NONE ? list.last : connections_[next].waiting_before) = before;
+    --list.count;
 }
 
 // Takes the first off a list that is not empty.
 template <class K>
 Connection& Reactor<K>::next_of(WaitList& list) {
     Connection& connection = connections_[list.first];
-    list.first = connection.next_waiting;
-    if (list.first == NONE) list.last = NONE;
-    --list.count;
-    connection.wait = Wait::nothing;
+    stop_waiting(connection);
     mark(connection);
     return connection;
 }
 
 template <class K>
 void Reactor<K>::wait_for_segment(Connection& connection) {
-    wait_on(connection.body != NONE ? starved_bodies_ : starved_heads_, connection, Wait::segment);
+    wait_on(connection, connection.body != NONE ? Wait::body_segment : Wait::segment);
 }
 
 // One re-arm for each segment that is there, heads and bodies in turn. What it frees is lent at once, for those behind.
@@ -61,12 +90,11 @@ void Reactor<K>::serve_starved() {
         // A body holds a slot: those who hold the other segments may wait for that.
         Connection& body = connections_[starved_bodies_.first];
         body.wait = Wait::nothing;
-        if (served < kernel_.lent() || receive_from_reserve(body)) {
-            serve(starved_bodies_);
-            going = true;
-        } else {
-            body.wait = Wait::segment;
-        }
+        const bool goes_on = served < kernel_.lent() || receive_from_reserve(body);
+        body.wait = Wait::body_segment;
+        if (!goes_on) continue;
+        serve(starved_bodies_);
+        going = true;
     }
 }
 
@@ -74,13 +102,12 @@ template <class K>
 void Reactor<K>::wait_for_slot(Connection& connection, Wait what) {
     if (connection.wait != Wait::nothing) return;
     connection.deadline_ms = clock_.now_ms + settings_.timeouts.handler;  // its own part is done
-    if (what == Wait::slot) return wait_on(slotless_, connection, what);
+    if (what == Wait::slot) return wait_on(connection, what);
     // Each holds memory for its head, which must not become the last for those who need no slot.
     const std::uint32_t kept = (reserve_ + input_reserve_) / (connection.proven ? 4 : 2);
     const bool crowded = segments_.free_count() <= kept && input_reserve_ < reserve_;
     if (slot_waiters() >= settings_.limits.queue || crowded) return refuse(connection, 503);
-    WaitList& list = what == Wait::upload_slot ? uploadless_ : what == Wait::new_slot ? newcomers_ : laneless_;
-    wait_on(list, connection, what);
+    wait_on(connection, what);
 }
 
 // After a turn: a slot that came back as its end settled connections.
@@ -115,7 +142,7 @@ double Reactor<K>::waiting_since_ns(const Connection& connection) const {
 
 template <class K>
 void Reactor<K>::wait_for_room(Connection& connection) {
-    if (connection.wait == Wait::nothing) wait_on(roomless_, connection, Wait::room);
+    if (connection.wait == Wait::nothing) wait_on(connection, Wait::room);
 }
 
 // Before anything new is read: who waits longest comes first, as far as this turn's allowance goes.

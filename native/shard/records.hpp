@@ -44,17 +44,18 @@ enum class ConnectionState : std::uint8_t {
 // What a connection waits for: one thing at a time.
 enum class Wait : std::uint8_t {
     nothing,
-    segment,      // to receive into: it met ENOBUFS
-    first_word,   // to be received from for the first time: this turn has listened to as many newcomers as it may
-    slot,         // for its next request
-    lane_slot,    // its next request is for a handler, and the slots that are left are kept for what needs none
-    new_slot,     // the same, and it has not proven itself: a part of what is left is kept from it
-    upload_slot,  // its next request's body still arrives, and as many others' do as may at a time
-    room,         // for its body, on the way to the lane
-    turn,         // its next request: this turn has begun as many pipelined ones as it may
+    segment,       // to receive into: it met ENOBUFS
+    body_segment,  // the same, and a body is being read
+    first_word,    // to be received from for the first time: this turn has listened to as many newcomers as it may
+    slot,          // for its next request
+    lane_slot,     // its next request is for a handler, and the slots that are left are kept for what needs none
+    new_slot,      // the same, and it has not proven itself: a part of what is left is kept from it
+    upload_slot,   // its next request's body still arrives, and as many others' do as may at a time
+    room,          // for its body, on the way to the lane
+    turn,          // its next request: this turn has begun as many pipelined ones as it may
 };
 
-// Connections that wait for the same, first in, first out.
+// Connections that wait for the same, first in, first out; or that leave before their turn.
 struct WaitList {
     std::uint32_t first = NONE;
     std::uint32_t last = NONE;
@@ -101,7 +102,7 @@ struct Connection {
 
     Wait wait;  // the list that it is on
     std::uint32_t next_dirty;
-    std::uint32_t next_waiting;
+    std::uint32_t next_waiting, waiting_before;
     std::uint32_t next_unsent;
 
     // Unread input, a chain of segments; and its bytes.
@@ -131,6 +132,7 @@ struct Connection {
     std::uint32_t stalled_next, stalled_before;
     std::uint64_t stalled_ms, stalled_bytes;
 
+    bool waits_for_segment() const { return wait == Wait::segment || wait == Wait::body_segment; }
     bool has_input() const { return input_first != NONE || head_complete; }
     bool waits_for_slot() const {
         return wait == Wait::slot || wait == Wait::lane_slot || wait == Wait::new_slot || wait == Wait::upload_slot;

@@ -113,6 +113,7 @@ private:
             Connection& connection = reactor_.connections_[i];
             if (connection.state == State::free) continue;
             ++used;
+            check_life(connection, i);
             walk_input(connection, i);
             walk_order(connection, i);
             expect(walk_parts(connection.output_first) == connection.output_last, "the end of an output", i);
@@ -128,6 +129,14 @@ private:
             behind_ += connection.exchanges > 1 ? connection.exchanges - 1 : 0;
         }
         expect_equal(reactor_.connections_.used(), used, "connections");
+    }
+    // Who ends waits for the kernel alone, and who takes no further request for no slot: neither may ever come.
+    void check_life(const Connection& connection, std::uint32_t index) {
+        const bool in_flight = connection.receive_armed || connection.send_armed || connection.shutdown_armed ||
+                               connection.close_armed || connection.in_dirty;
+        expect(connection.state != State::closing || in_flight, "a connection that nothing will close", index);
+        const bool takes = connection.state == State::open && !connection.close_after;
+        expect(takes || !connection.waits_for_slot(), "who waits for a slot and will not take it", index);
     }
     void walk_input(const Connection& connection, std::uint32_t index) {
         std::uint32_t count = 0;
@@ -255,6 +264,7 @@ private:
         std::uint32_t last = NONE;
         for (std::uint32_t i = list.first; i != NONE; i = reactor_.connections_[i].next_waiting) {
             expect(reactor_.connections_[i].wait == wait, "a connection on a list that it does not wait on", i);
+            expect(reactor_.connections_[i].waiting_before == last, "the neighbour of one that waits", i);
             if (++count > list.count) return wrong("a list of those who wait that is longer than it says");
             last = i;
         }
@@ -263,7 +273,7 @@ private:
     }
     void walk_lists() {
         walk_list(reactor_.starved_heads_, Wait::segment);
-        walk_list(reactor_.starved_bodies_, Wait::segment);
+        walk_list(reactor_.starved_bodies_, Wait::body_segment);
         walk_list(reactor_.slotless_, Wait::slot);
         walk_list(reactor_.laneless_, Wait::lane_slot);
         walk_list(reactor_.newcomers_, Wait::new_slot);

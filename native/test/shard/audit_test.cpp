@@ -13,6 +13,7 @@ namespace {
 
 using TheReactor = shard::Reactor<ClockedKernel>;
 using Inside = Audit<ClockedKernel>;
+using State = shard::ConnectionState;
 
 // Two clients: one whose request a worker has, another one behind it, and the beginning of a third; and one that is
 // idle.
@@ -99,6 +100,10 @@ TEST("audit: finds nothing in a reactor that is well, and each thing that is spo
         {"of another generation", [&](auto&) { slot.state += 256; }, [&](auto&) { slot.state = word; }},
         {"that its owner does not know", [&](auto&) { slot.state = word & ~255u; }, [&](auto&) { slot.state = word; }},
         {"uploads", [&](auto& each) { ++Inside::uploads(each); }, [&](auto& each) { --Inside::uploads(each); }},
+        {"that nothing will close", [&](auto&) { idle.state = State::closing, idle.receive_armed = false; },
+         [&](auto&) { idle.state = State::open, idle.receive_armed = true; }},
+        {"and will not take it", [&](auto&) { idle.state = State::finishing, idle.wait = shard::Wait::lane_slot; },
+         [&](auto&) { idle.state = State::open, idle.wait = shard::Wait::nothing; }},
         {"connections that wait", [&](auto&) { idle.wait = shard::Wait::lane_slot; },
          [&](auto&) { idle.wait = shard::Wait::nothing; }},
         {"a list that it does not wait on",

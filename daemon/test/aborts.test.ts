@@ -8,7 +8,7 @@ import { fetchRaw, Wire } from "./support/wire.js";
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
-// Each module is compiled on its own: what they count meets in globalThis.
+// Some of them count, others say what has been counted: they meet in globalThis.
 const COUNTS = `const counts = (globalThis.counts ??= { started: 0, aborted: 0, finished: 0, broken: 0, cleaned: 0 });`;
 const FILES = {
   "hello.ts": `export default () => "hello";`,

@@ -1,5 +1,5 @@
 // While JavaScript holds the core, the shard's native routes go on being answered; and what blocks delays nothing else
-// afterwards. No absolute times: a native answer during the block has to come before the block ends.
+// afterwards. However long that takes: a native answer during the block has to come before the block ends.
 import test, { type ExecutionContext } from "ava";
 import { cpuMs, startDaemon, type Daemon } from "./support/daemon.js";
 import { fetchRaw, Wire } from "./support/wire.js";

@@ -65,26 +65,32 @@ many(
   },
 );
 
+const COUNT = 3000;
+
 test.serial(
   "heads byte by byte on thousands of connections pin bytes, and others are served",
   async (t) => {
     const daemon = await startDaemon(t, {
-      config: `routes: [{ path: /hello, handler: ./hello.ts }]\nlimits: { connections: 4000, arena: 4MiB, slots: 256 }\n`,
+      config: `routes: [{ path: /hello, handler: ./hello.ts }]\nlimits: { connections: 4000, arena: 4MiB, slots: 256 }\ntimeouts: { head: 1h }\n`,
       files: HELLO,
     });
-    const sockets = await openMany(daemon.port, 3000);
+    const sockets = await openMany(daemon.port, COUNT);
     const request = get("/hello");
-    for (let at = 0; at < 8; at++) {
+    // Blocks of 256 bytes in segments of 4 KiB.
+    const most = Math.ceil((COUNT * 256) / 4096) + 8;
+    for (let at = 0; at < request.length - 1; at++) {
       for (const socket of sockets) socket.write(request.charAt(at));
       t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
+      const { segmentsTotal, segmentsFree, segmentsLent } = await shardStatus(daemon);
+      const held = segmentsTotal - segmentsFree - segmentsLent;
+      t.true(held <= most, `${held} segments for ${COUNT} heads of ${at + 1} bytes`);
     }
-    const rest = request.slice(8);
     const answers = await Promise.all(
       sockets.map(
         (socket) =>
           new Promise<string>((done) => {
             socket.once("data", (chunk: Buffer) => done(chunk.toString().slice(0, 15)));
-            socket.write(rest);
+            socket.write(request.slice(-1));
           }),
       ),
     );

@@ -205,7 +205,7 @@ test.serial("after a 504", async (t) => {
 test.serial("a half-close in an endless stream, which goes on; then a reset", async (t) => {
   const daemon = await startDaemon(t, {
     ...START,
-    config: `${START.config}limits: { arena: 16MiB }\n`,
+    config: `${START.config}limits: { slots: 16, arena: 16MiB }\n`,
   });
   const before = await shardStatus(daemon);
   const wires = await send(t, daemon.port, get("/endless"));

@@ -225,8 +225,9 @@ test.serial(
   "the drain's deadline holds although a stream never ends, and no client takes it for whole",
   async (t) => {
     const daemon = await startDaemon(t, {
-      // An arena with room for both of them: a stream that never ends may hold all that a tiny one lends.
-      config: `${ROUTES}\nlimits: { arena: 16MiB }\ntimeouts: { drain: 2s, handler: 10m, write: 10m }\n`,
+      // With room for both of them: of two slots handlers have one, and a stream that never ends may hold all that a
+      // tiny arena lends.
+      config: `${ROUTES}\nlimits: { slots: 16, arena: 16MiB }\ntimeouts: { drain: 2s, handler: 10m, write: 10m }\n`,
       files: FILES,
     });
     const chunked = await Wire.connect(daemon.port);

@@ -191,7 +191,7 @@ test.serial(
   "a stream that never ends, for readers that never read, ends at the write deadline",
   async (t) => {
     const daemon = await startDaemon(t, {
-      config: `${CONFIG}\nlimits: { arena: 16MiB }\n`, // with slots for all of them
+      config: `${CONFIG}\nlimits: { slots: 16, arena: 16MiB }\n`, // with slots for all of them
       files: FILES,
     });
     const before = await shardStatus(daemon);

@@ -185,7 +185,7 @@ test.serial("limits.connections: 1, further clients wait for their turn", async 
 for (const pipeline of [1, 2]) {
   test.serial(`limits.pipeline: ${pipeline} handlers of a connection run at a time`, async (t) => {
     const daemon = await startDaemon(t, {
-      config: `${ROUTES}limits: { pipeline: ${pipeline}, arena: 16MiB }\n`,
+      config: `${ROUTES}limits: { pipeline: ${pipeline}, slots: 16 }\n`,
       files: FILES,
     });
     const wire = await Wire.connect(daemon.port);

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import type { ExecutionContext } from "ava";
 import { parse, stringify } from "yaml";
 import { loadAddon } from "../../../runtime/addon-loader.js";
+import { parseSize } from "../../config/units.js";
 
 /** The package's root: this file runs from dist/daemon/test/support. */
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../../../..");
@@ -55,6 +56,7 @@ export const IO = process.env["PINION_TEST_IO"] ?? "auto";
 
 /** The suite runs with the smallest arena and the fewest slots that the configuration allows. */
 export const SMALL = process.env["PINION_TEST_SMALL"] === "1";
+const KIB = 1024;
 // Of the queue the least is nothing: it is wide instead, for so few slots to be waited for.
 const SMALLEST = { connection: "20KiB", slots: 2, queue: 10_000 };
 
@@ -80,17 +82,13 @@ export async function prepare(t: ExecutionContext, options: DaemonOptions): Prom
   return folder;
 }
 
-/** What a test sets itself is what it is about. */
+/** What a test sets itself is what it is about: it keeps that, and all else is as small as may go with it. */
 function small(config: string): string {
   if (!SMALL) return config;
-  const { limits, ...rest } = parse(config) as { limits?: Record<string, unknown> };
-  if (limits !== undefined && ("arena" in limits || "connection" in limits)) return config;
-  const slots = Number(limits?.["slots"] ?? SMALLEST.slots);
-  const arena = `${Math.max(64, slots * 8)}KiB`;
-  return stringify({
-    ...rest,
-    limits: { ...SMALLEST, slots, arena, ...limits },
-  });
+  const { limits, ...rest } = parse(config) as { limits?: Partial<typeof SMALLEST> };
+  const { connection, slots } = { ...SMALLEST, ...limits };
+  const arena = Math.max(64 * KIB, 2 * (parseSize(connection) ?? 0), 8 * KIB * slots);
+  return stringify({ ...rest, limits: { ...SMALLEST, arena, ...limits } });
 }
 
 /** Starts a daemon of its own; resolves when it serves. */

@@ -245,6 +245,38 @@ test.serial("heads and bodies that trickle meet a deadline", async (t) => {
   t.is(await silent.closed(), "");
 });
 
+test.serial("timeouts.keepAlive closes who has been answered and is idle", async (t) => {
+  const daemon = await startDaemon(t, {
+    config: CONFIG.replace("head: 1s", "head: 10m").replace("keepAlive: 3s", "keepAlive: 300ms"),
+    files: FILES,
+  });
+  const wire = await Wire.connect(daemon.port);
+  wire.send(get("/native"));
+  const { status, fields } = await wire.answer();
+  t.deepEqual([status, fields.has("connection")], [200, false]);
+  t.is(await wire.closed(), "");
+  t.is(wire.error, undefined);
+  wire.close();
+});
+
+test.serial("timeouts.head closes nobody who has been answered and is idle", async (t) => {
+  const daemon = await startDaemon(t, {
+    config: CONFIG.replace("keepAlive: 3s", "keepAlive: 10m"),
+    files: FILES,
+  });
+  const wire = await Wire.connect(daemon.port);
+  wire.send(get("/native"));
+  t.is((await wire.answer()).status, 200);
+  // Whoever says nothing at all has come later and is closed.
+  const silent = await Wire.connect(daemon.port);
+  t.is(await silent.closed(), "");
+  await sleep(500);
+  t.false(wire.hasEnded);
+  wire.send(get("/native"));
+  t.is((await wire.answer()).status, 200);
+  wire.close();
+});
+
 test.serial("an upload may take longer than a handler, as long as it goes on", async (t) => {
   const daemon = await startDaemon(t, {
     config: CONFIG.replace("handler: 20s", "handler: 2s"),

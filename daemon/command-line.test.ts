@@ -1,6 +1,8 @@
 import test from "ava";
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
@@ -33,3 +35,57 @@ test("the help names the reference of the keys, which is there", (t) => {
   const path = /^The configuration's keys: (\/.*)$/m.exec(run("--help").out)?.[1] ?? "";
   t.true(existsSync(path), path);
 });
+
+test("the help names each command, and that of serve its options", (t) => {
+  const { status, out } = run("--help");
+  t.is(status, 0);
+  for (const command of [
+    "serve [options] [file]",
+    "check [file]",
+    "routes [file]",
+    "doctor [options] [file]",
+  ])
+    t.true(out.includes(`\n  ${command} `), command);
+  const serve = run("serve", "--help");
+  t.is(serve.status, 0);
+  t.regex(serve.out, /^Usage: pinion serve \[options\] \[file\]$/m);
+  t.regex(serve.out, /^ {2}-l, --listen <address> /m);
+});
+
+const DEMO = fileURLToPath(new URL("../../handlers/examples/pinion.yaml", import.meta.url));
+
+test("routes: the pattern, the methods and the answer of each", (t) => {
+  const { status, out } = run("routes", DEMO);
+  t.is(status, 0);
+  const rows = out.split("\n").map((line) => line.split(/ {2,}/));
+  for (const row of [
+    ["PATTERN", "METHODS", "ANSWER"],
+    ["/hello/{name:string}", "GET HEAD POST PUT DELETE OPTIONS PATCH", "./hello.ts"],
+    ["/results/{roll:int}", "GET HEAD", "./results.ts"],
+    ["/echo", "POST PUT", "./echo.ts"],
+    ["/robots.txt", "GET HEAD", "200, 14 bytes"],
+    ["/-/ready", "GET HEAD", "health: ready"],
+  ])
+    t.deepEqual(
+      rows.find(([pattern]) => pattern === row[0]),
+      row,
+    );
+});
+
+test("check: what is valid is counted", (t) => {
+  const { status, out, error } = run("check", DEMO);
+  t.deepEqual([status, out, error], [0, `${DEMO}: valid, 6 routes, 4 handlers\n`, ""]);
+});
+
+for (const command of ["check", "routes"]) {
+  test(`${command}: what is wrong is said with its place`, (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "pinion-command-"));
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+    const file = join(folder, "broken.yaml");
+    writeFileSync(file, "routes:\n  - { path: /, respond: {}, timeot: 1s }\n");
+    const { status, out, error } = run(command, file);
+    t.deepEqual([status, out], [2, ""]);
+    t.true(error.includes(`${file}:2:29: `), error);
+    t.regex(error, /timeot/);
+  });
+}

@@ -1,6 +1,10 @@
 // What is refused at start: configurations and handlers that are wrong.
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { join } from "node:path";
 import test from "ava";
 import { prepare, runToEnd } from "./support/daemon.js";
+import { fetchRaw } from "./support/wire.js";
 
 const FILES = {
   "hello.ts": `export default () => "hello";`,
@@ -36,6 +40,20 @@ for (const [name, config, message] of BAD) {
     t.regex(output, message);
   });
 }
+
+test.serial("a bad configuration is refused before a socket opens", async (t) => {
+  const config = "listen: unix:s.sock\nroutes: []\nlimit: {}\n";
+  const folder = await prepare(t, { config, exact: true });
+  const path = join(folder, "s.sock");
+  const server = createServer((_, answer) => answer.end("another"));
+  t.teardown(() => server.close());
+  await once(server.listen(path), "listening");
+  const { code, output } = await runToEnd(t, folder);
+  t.is(code, 2, output);
+  t.regex(output, /pinion\.yaml:3:1: .*limit/);
+  t.notRegex(output, /listens there/);
+  t.is((await fetchRaw(path, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")).body, "another");
+});
 
 test.serial("a handler that throws while it loads ends the start, and says where", async (t) => {
   const files = {

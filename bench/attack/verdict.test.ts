@@ -51,6 +51,23 @@ test("coarsely: only answers that are no 200", (t) => {
   ]);
 });
 
+test("a phase without good clients is a failure", (t) => {
+  for (const coarse of [false, true]) {
+    const failed = (phases: GoodResult["phases"]): string[] =>
+      verdictOf(judgeGoodClients({ phases }, coarse)).failures;
+    const calm = { native: CALM, javascript: CALM };
+    t.deepEqual(failed({ before: calm, during: calm, after: calm }), []);
+    t.deepEqual(failed({ before: calm, during: { native: CALM }, after: calm }), [
+      "javascript during: no good clients",
+    ]);
+    t.deepEqual(failed({ before: { native: CALM }, during: calm }), [
+      "native after: no good clients",
+    ]);
+    t.deepEqual(failed({ during: calm, after: calm }), ["before: no good clients"]);
+    t.deepEqual(failed({}), ["before: no good clients"]);
+  }
+});
+
 test("no answer at all is a failure", (t) => {
   t.is(failuresOf({ p99: null, ownP99: null, rate: 0, count: 0, offered: 0 }).length, 2);
 });

@@ -26,10 +26,14 @@ export function verdictOf(failures: readonly (string | undefined)[]): Verdict {
 export function judgeGoodClients(result: GoodResult, coarse = false): (string | undefined)[] {
   const { before = {} } = result.phases;
   const failures: string[] = [];
+  if (Object.keys(before).length === 0) failures.push("before: no good clients");
   for (const [route, was] of Object.entries(before)) {
     for (const phase of ["during", "after"]) {
       const is = result.phases[phase]?.[route];
-      if (is === undefined) continue;
+      if (is === undefined) {
+        failures.push(`${route} ${phase}: no good clients`);
+        continue;
+      }
       if (!coarse) failures.push(...judgeTimes(`${route} ${phase}`, was, is));
       failures.push(...judgeAnswers(`${route} ${phase}`, is));
     }

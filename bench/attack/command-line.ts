@@ -44,7 +44,8 @@ Attacks a started server on loopback, with well-behaved clients beside, and prin
   --tries N           run what failed again, until it passes or N times, 1 to 5 (default 1): for a machine that
                       others use too; a control that fails says so
   --coarse            judge no latency and no rate, only answers, memory, what comes back, and a goodput that is
-                      lost by half: for a machine that others use too
+                      lost by half; no attack of more than 1,500 connections, unless --connections says so: for
+                      a machine that others use too
   --server-cpus LIST  where servers of our own run (default 0)
   --client-cpus LIST  where all clients run (default: all others)
   --json FILE         all figures

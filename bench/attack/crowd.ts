@@ -11,22 +11,44 @@ export interface Tally {
   failed: number;
   /** Ended by the server. */
   closed: number;
+  /** Reset by the attack itself. */
+  reset: number;
   /** The most that were open at once. */
   peak: number;
   sent: number;
   received: number;
   /** Of the answers, as far as a read begins with one. */
   statuses: Record<string, number>;
+  /** Those that do the same, by themselves: of each remainder of an index by `CrowdOptions.kinds`. */
+  kinds: Kind[];
+}
+
+export interface Kind {
+  opened: number;
+  closed: number;
+  statuses: Record<string, number>;
+  /** At the end, for attacks that look: who has not been ended, and of whom the server has taken all that was sent. */
+  kept: number;
+  swallowed: number;
 }
 
 export function newTally(): Tally {
-  return { opened: 0, failed: 0, closed: 0, peak: 0, sent: 0, received: 0, statuses: {} };
+  return {
+    ...{ opened: 0, failed: 0, closed: 0, reset: 0, peak: 0, sent: 0, received: 0 },
+    ...{ statuses: {}, kinds: [] },
+  };
+}
+
+export function newKind(): Kind {
+  return { opened: 0, closed: 0, statuses: {}, kept: 0, swallowed: 0 };
 }
 
 export interface Member {
   readonly socket: Socket;
   /** 0 to count − 1, the same for its successors. */
   readonly index: number;
+  /** Where it is counted. */
+  readonly kind: Kind;
   connected: boolean;
   /** We end it ourselves: not counted as ended by the server. */
   ours: boolean;
@@ -50,6 +72,10 @@ export interface CrowdOptions {
    */
   reading: "all" | "never" | "byte";
   allowHalfOpen?: boolean;
+  /** So many kinds of members, which differ in what they do. */
+  kinds?: number;
+  /** The time is over, and nobody has been closed yet. */
+  atEnd?: () => void | Promise<void>;
   /** Openings in all. */
   most?: number;
   /** Openings in 10 ms. */
@@ -72,14 +98,17 @@ export class Crowd {
   }
 
   constructor(options: CrowdOptions) {
-    this.#options = { allowHalfOpen: false, most: 1_000_000, pace: 60, ...options };
+    const defaults = { allowHalfOpen: false, kinds: 1, atEnd: () => undefined };
+    this.#options = { ...defaults, most: 1_000_000, pace: 60, ...options };
+    const { tally, kinds } = this.#options;
+    tally.kinds = Array.from({ length: kinds }, newKind);
     this.members = new Array<Member | undefined>(options.count).fill(undefined);
     this.#vacant = Array.from({ length: options.count }, (_, i) => options.count - 1 - i);
   }
 
   /** Opens and replaces until the time is over, calling `tick` every 10 ms; then closes all. */
   async run(tick: (elapsedMs: number) => void = () => undefined): Promise<void> {
-    const { until, signal, tally, most, pace } = this.#options;
+    const { until, signal, tally, most, pace, atEnd } = this.#options;
     const start = performance.now();
     while (performance.now() < until && !signal.aborted) {
       for (let i = 0; i < pace && this.#vacant.length > 0 && tally.opened < most; i++) {
@@ -89,6 +118,7 @@ export class Crowd {
       await sleep(TICK_MS);
     }
     this.#over = true;
+    if (!signal.aborted) await atEnd();
     // They leave as they came. All at once is an attack of its own.
     for (let i = 0; i < this.members.length; i++) {
       this.members[i]?.socket.destroy();
@@ -126,8 +156,22 @@ export class Crowd {
     more();
   }
 
+  reset(member: Member): void {
+    if (member.socket.destroyed) return;
+    this.#options.tally.reset++;
+    member.ours = true;
+    member.socket.resetAndDestroy();
+  }
+
+  /** From now on it takes whatever comes, and has come. */
+  read(member: Member): void {
+    this.#readAll(member);
+    member.socket.resume();
+  }
+
   #open(index: number): void {
-    const { target, tally, reading, allowHalfOpen, begin, from } = this.#options;
+    const { target, tally, reading, allowHalfOpen, begin, from, kinds } = this.#options;
+    const kind = tally.kinds[index % kinds] ?? newKind();
     const byte = {
       buffer: Buffer.alloc(1),
       callback: (bytes: number) => {
@@ -141,13 +185,15 @@ export class Crowd {
       ...(from !== undefined && { from }),
       ...(reading === "byte" && { onread: byte }),
     });
-    const member: Member = { socket, index, connected: false, ours: false, sent: 0, step: 0 };
+    const fresh = { connected: false, ours: false, sent: 0, step: 0 };
+    const member: Member = { socket, index, kind, ...fresh };
     this.members[index] = member;
     if (reading === "never") socket.pause();
-    if (reading === "all") this.#readAll(socket);
+    if (reading === "all") this.#readAll(member);
     socket.on("connect", () => {
       member.connected = true;
       tally.opened++;
+      kind.opened++;
       tally.peak = Math.max(tally.peak, ++this.#openNow);
       begin(member);
     });
@@ -155,19 +201,22 @@ export class Crowd {
     socket.on("close", () => {
       if (member.connected) this.#openNow--;
       if (!member.connected) tally.failed++;
-      else if (!this.#over && !member.ours) tally.closed++;
+      else if (!this.#over && !member.ours) {
+        tally.closed++;
+        kind.closed++;
+      }
       this.members[index] = undefined;
       if (!this.#over) this.#vacant.push(index);
     });
   }
 
-  #readAll(socket: Socket): void {
+  #readAll({ socket, kind }: Member): void {
     const { tally } = this.#options;
     socket.on("data", (chunk: Buffer) => {
       tally.received += chunk.length;
       if (chunk.toString("latin1", 0, 9) !== "HTTP/1.1 ") return; // the rest of a large one
       for (const [, status = ""] of chunk.toString("latin1").matchAll(/HTTP\/1\.1 (\d{3}) /g)) {
-        tally.statuses[status] = (tally.statuses[status] ?? 0) + 1;
+        for (const { statuses } of [tally, kind]) statuses[status] = (statuses[status] ?? 0) + 1;
       }
     });
   }

@@ -1,6 +1,7 @@
 // Everything from one address, with limits for each address: what others get is theirs.
 import type { Crowd } from "../crowd.js";
-import { crowdOf, HOST, onceASecond, type Attack, type Scale } from "./attack.js";
+import { grouped } from "../table.js";
+import { crowdOf, HOST, onceASecond, opensAll, type Attack, type Scale } from "./attack.js";
 
 const FROM = "127.0.0.2";
 /** One address has 28,000 ports, and some of what is closed keeps its own for a minute. */
@@ -15,6 +16,7 @@ export const addressRate: Attack = {
   name: "address-rate",
   what: "ask for a handler from one address, or send what is no request, 10 times a second",
   connections: 200,
+  tried: opensAll,
   settings: (scale) => ({ limits: { addressRate: rateOf(scale) } }),
   async run(context) {
     const { javascript } = context.paths;
@@ -52,6 +54,10 @@ export const addressConnections: Attack = {
   name: "address-connections",
   what: "connect from one address, far beyond its share, ask once, and hold what they get",
   connections: 2000,
+  tried: ({ opened }) =>
+    opened < 10 * SHARE
+      ? `the attack opened no more than ${grouped(opened)} connections, of ${SHARE} allowed`
+      : undefined,
   settings: () => ({ limits: { addressConnections: SHARE } }),
   async run(context) {
     const crowd: Crowd = crowdOf(context, {

@@ -1,6 +1,7 @@
 // What every attack is: a name, its size, what the server is set to, and what it does for its time.
-import { Crowd, type CrowdOptions, type Member, type Tally } from "../crowd.js";
+import { Crowd, type CrowdOptions, type Kind, type Member, type Tally } from "../crowd.js";
 import type { Target } from "../loopback.js";
+import { grouped } from "../table.js";
 
 /** What is asked of the server, by what answers it. */
 export interface Paths {
@@ -34,10 +35,16 @@ export interface Settings {
   http?: Record<string, boolean>;
 }
 
-/** Connections that the server has said to hold when the attack was about to end. */
+/** Connections of the good clients on each of their two routes. */
+export const GOOD_CONNECTIONS = 10;
+
+/** Connections that the server has said to hold, the good clients' among them. */
 export interface Held {
-  last: number;
+  most: number;
 }
+
+/** What was asked and what was found; undefined: all is well. */
+export type Finding = string | undefined;
 
 /** How hard it is tried. */
 export interface Scale {
@@ -45,6 +52,8 @@ export interface Scale {
   connections: number;
   /** Requests a second of the good clients on each route. */
   rate: number;
+  /** Times are not judged. */
+  coarse: boolean;
 }
 
 export interface Attack {
@@ -52,14 +61,60 @@ export interface Attack {
   /** What one connection does; the table adds the numbers. */
   what: string;
   connections: number;
-  /** It has not been tried unless so many were held at once. */
-  holds?: boolean;
+  /** Whether there was an attack at all, whatever the server does. */
+  tried: (tally: Tally, scale: Scale) => Finding;
   /** The server's limit of connections; left out: enough for all. */
-  serverConnections?: number;
+  serverConnections?: (scale: Scale) => number;
   settings?: (scale: Scale) => Settings;
-  /** What became of the attackers themselves, of a server with these settings. */
-  judge?: (tally: Tally, scale: Scale, held: Held) => (string | undefined)[];
+  /** What became of the attackers themselves, of a server with these settings: of our own. */
+  judge: (tally: Tally, scale: Scale, held: Held) => Finding[];
   run(context: AttackContext): Promise<void>;
+}
+
+const NEARLY_ALL = 0.9;
+
+/** All have to be there at once. */
+export const holdsAll: Attack["tried"] = ({ peak }, { connections }) =>
+  peak < connections * NEARLY_ALL
+    ? `the attack never held more than ${grouped(peak)} connections`
+    : undefined;
+
+/** Each has to have its turn. */
+export const opensAll: Attack["tried"] = ({ opened }, { connections }) =>
+  opened < connections * NEARLY_ALL
+    ? `the attack opened no more than ${grouped(opened)} connections`
+    : undefined;
+
+/** A 503 is never wrong: a server has no more to give. */
+export function judgeOthers(
+  what: string,
+  statuses: Tally["statuses"],
+  expected: readonly string[],
+): Finding {
+  const others = Object.entries(statuses)
+    .filter(([status]) => status !== "503" && !expected.includes(status))
+    .map(([status, count]) => `${grouped(count)} ${status}`);
+  return others.length === 0 ? undefined : `${what}: got ${others.join(", ")}`;
+}
+
+/**
+ * Each of this kind has to be refused with one of these, and nothing else. Half is enough: some are under way at the end,
+ * and who sends without end may miss the answer.
+ */
+export function judgeRefused(
+  what: string,
+  { closed, statuses }: Kind,
+  members: number,
+  expected: readonly string[],
+): Finding[] {
+  const refused = expected.reduce((sum, status) => sum + (statuses[status] ?? 0), 0);
+  const there = Math.max(closed, Math.floor(members));
+  return [
+    refused < Math.max(1, there / 2)
+      ? `${what}: only ${grouped(refused)} of ${grouped(there)} got ${expected.join(" or ")}`
+      : undefined,
+    judgeOthers(what, statuses, expected),
+  ];
 }
 
 type Own = Pick<CrowdOptions, "begin" | "reading"> & Partial<CrowdOptions>;

@@ -8,6 +8,8 @@ const control: Attack = {
   name: "control",
   what: "no attack",
   connections: 0,
+  tried: () => undefined,
+  judge: () => [],
   run: (context) => {
     const left = Math.max(0, context.until - performance.now());
     return new Promise((done) => setTimeout(done, left));

@@ -1,12 +1,17 @@
 // Clients at one byte a second, and clients that fall silent: many connections, hardly any bytes.
-import type { Crowd, Member } from "../crowd.js";
-import type { Tally } from "../crowd.js";
+import { sleep } from "../clock.js";
+import type { Crowd, Member, Tally } from "../crowd.js";
+import { serverEnds } from "../server-ends.js";
+import { grouped } from "../table.js";
 import {
   crowdOf,
+  holdsAll,
   HOST,
+  judgeOthers,
   onceASecond,
   type Attack,
   type AttackContext,
+  type Finding,
   type Scale,
 } from "./attack.js";
 
@@ -17,11 +22,16 @@ const DEADLINE = 3 / 8;
 const deadline = ({ seconds }: Scale, share = 1): string =>
   `${Math.round(seconds * DEADLINE * share * 1000)}ms`;
 
-/** Connections are opened one by one and replaced: of those that were there at once, half have to be over. */
-function judge408(tally: Tally, most = Infinity): (string | undefined)[] {
+/**
+ * Connections are opened one by one and replaced: of those that were there at once, half have to be over. How many it is
+ * in the time is the machine's, too: coarsely, it happens at all.
+ */
+const leastOver = ({ coarse }: Scale): number => (coarse ? 1 / 20 : 1 / 2);
+
+function judge408(tally: Tally, scale: Scale, most = Infinity): Finding[] {
   const late = tally.statuses["408"] ?? 0;
   const there = Math.min(tally.peak, most);
-  return [late < there / 2 ? `only ${late} of ${there} got 408` : undefined];
+  return [late < there * leastOver(scale) ? `only ${late} of ${there} got 408` : undefined];
 }
 
 /** Half of the daemon's slots: so many bodies are read at a time, the others wait. */
@@ -45,9 +55,9 @@ export const slowHeads: Attack = {
   name: "slow-heads",
   what: "send a request head at 1 byte/s",
   connections: MANY,
-  holds: true,
+  tried: holdsAll,
   settings: (scale) => ({ timeouts: { head: deadline(scale) } }),
-  judge: (tally) => judge408(tally),
+  judge: (tally, scale) => judge408(tally, scale),
   run: (context) =>
     trickle(context, `GET ${context.paths.native} HTTP/1.1\r\n${HOST}`, "X-Slow: slower\r\n"),
 };
@@ -56,9 +66,9 @@ export const slowBodies: Attack = {
   name: "slow-bodies",
   what: "send a request body at 1 byte/s",
   connections: MANY,
-  holds: true,
+  tried: holdsAll,
   settings: (scale) => ({ timeouts: { body: deadline(scale) } }),
-  judge: (tally) => judge408(tally, UPLOADS),
+  judge: (tally, scale) => judge408(tally, scale, UPLOADS),
   run: (context) =>
     trickle(
       context,
@@ -71,18 +81,30 @@ export const slowReaders: Attack = {
   name: "slow-readers",
   what: "ask for 4 MiB, or 64 times for a small answer, and read 1 byte/s",
   connections: MANY,
-  holds: true,
+  tried: holdsAll,
   // The second look at who takes too little is the last.
   settings: (scale) => ({ timeouts: { write: deadline(scale, 1 / 2) } }),
-  // Half of them ask for little, which the kernel takes. Who reads a byte a second sees no reset behind the others.
-  judge: ({ peak }, _scale, { last }) => [
-    last > peak * 0.95 ? `of ${peak} connections ${last} were not ended` : undefined,
-  ],
+  judge({ kinds: [large] }, scale) {
+    const { opened = 0, kept = 0 } = large ?? {};
+    return [
+      kept > opened * (1 - leastOver(scale))
+        ? `of ${grouped(opened)} that asked for 4 MiB ${grouped(kept)} were not ended`
+        : undefined,
+    ];
+  },
   async run(context) {
     const { native, large } = context.paths;
     const small = `GET ${native} HTTP/1.1\r\n${HOST}\r\n`.repeat(64);
     const crowd: Crowd = crowdOf(context, {
       reading: "byte",
+      kinds: 2,
+      // Who reads a byte a second sees no reset behind the others.
+      atEnd() {
+        const ends = serverEnds(context.target);
+        for (const member of crowd.members) {
+          if (member !== undefined && ends.of(member) !== undefined) member.kind.kept++;
+        }
+      },
       begin: (member) =>
         void crowd.write(
           member,
@@ -98,11 +120,26 @@ export const slowReaders: Attack = {
   },
 };
 
+/** What has come by the end is read in this time. */
+const LAST_READ_MS = 2000;
+
 export const halfOpen: Attack = {
   name: "half-open",
   what: "close their sending side in the midst of a head, of a body, or after a request, or fall silent; never read",
   connections: 5000,
-  holds: true,
+  tried: holdsAll,
+  judge({ kinds: [head, body, whole] }) {
+    const { opened = 0, statuses = {} } = whole ?? {};
+    const answered = statuses["200"] ?? 0;
+    return [
+      judgeOthers("half a head", head?.statuses ?? {}, ["400", "408"]),
+      judgeOthers("half a body", body?.statuses ?? {}, ["400", "408"]),
+      judgeOthers("a request", statuses, ["200"]),
+      answered < opened * 0.9
+        ? `a request: only ${grouped(answered)} of ${grouped(opened)} got 200`
+        : undefined,
+    ];
+  },
   async run(context) {
     const { native, body, large } = context.paths;
     const starts = [
@@ -111,14 +148,22 @@ export const halfOpen: Attack = {
       `GET ${native} HTTP/1.1\r\n${HOST}\r\n`,
     ];
     const largest = `GET ${large} HTTP/1.1\r\n${HOST}\r\n`;
+    const silent = starts.length;
     const crowd: Crowd = crowdOf(context, {
       reading: "never",
       allowHalfOpen: true,
+      kinds: silent + 1,
       begin(member) {
-        const start = member.index % 50 === 0 ? largest : starts[member.index % 4];
+        const start = member.index % 52 === silent ? largest : starts[member.index % 4];
         if (start === undefined) return; // not one byte
         crowd.write(member, start);
         if (context.random() < 0.5) member.socket.end();
+      },
+      async atEnd() {
+        for (const member of crowd.members) {
+          if (member !== undefined && member.index % 4 !== silent) crowd.read(member);
+        }
+        await sleep(LAST_READ_MS);
       },
     });
     await crowd.run();

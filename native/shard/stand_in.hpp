@@ -34,6 +34,29 @@ namespace pinion::shard {
 // wait where other programs use its core.
 class Priority {
 public:
+    enum class Level { raised, normal, lowered };
+
+    // What is left of the budget. Clocks come as arguments, nanoseconds: the time, and what of the core the thread has
+    // used.
+    class Budget {
+    public:
+        // While a worker lives, after each turn. `level`: which it has; `normal` begins a window.
+        Level after_turn(Level level, std::int64_t now, std::int64_t used) {
+            if (now - window_start_ >= WINDOW_NS || level == Level::normal) {
+                window_start_ = now;
+                window_used_ = used;
+                return Level::raised;
+            }
+            return used - window_used_ > WINDOW_NS / 4 ? Level::lowered : level;
+        }
+
+        static constexpr std::int64_t WINDOW_NS = 20'000'000;
+
+    private:
+        std::int64_t window_start_ = 0;
+        std::int64_t window_used_ = 0;
+    };
+
     void open() {
         allowed_ = set(Level::raised);
         if (!allowed_) base::set_time_slice(0, SLICE_NS);
@@ -47,19 +70,10 @@ public:
     void account(bool worker_lives) {
         if (!allowed_) return;
         if (!worker_lives) return to(Level::normal);
-        const std::int64_t now = nanoseconds(CLOCK_MONOTONIC);
-        const std::int64_t used = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
-        if (now - window_start_ >= WINDOW_NS || level_ == Level::normal) {
-            window_start_ = now;
-            window_used_ = used;
-            return to(Level::raised);
-        }
-        if (used - window_used_ > WINDOW_NS / 4) to(Level::lowered);
+        to(budget_.after_turn(level_, nanoseconds(CLOCK_MONOTONIC), nanoseconds(CLOCK_THREAD_CPUTIME_ID)));
     }
 
 private:
-    enum class Level { raised, normal, lowered };
-    static constexpr std::int64_t WINDOW_NS = 20'000'000;
     static constexpr int LOWERED_NICE = 5;
     static constexpr std::uint64_t SLICE_NS = 100'000;
     static constexpr std::uint64_t OVERDUE_SLICE_NS = 10'000'000;
@@ -85,8 +99,7 @@ private:
 
     bool allowed_ = false;
     Level level_ = Level::normal;
-    std::int64_t window_start_ = 0;
-    std::int64_t window_used_ = 0;
+    Budget budget_;
 };
 
 template <class K>

@@ -163,6 +163,7 @@ void SimulatedKernel::send(Socket socket, Token token, const void* from, std::si
     operation.ranges.push_back({const_cast<void*>(from), length});
     if (length == 0) violated("an empty send", token);
     check_memory(operation);
+    ++sends_;
     queue(std::move(operation));
 }
 
@@ -175,6 +176,7 @@ void SimulatedKernel::send_vectored(Socket socket, Token token, const iovec* vec
     if (length == 0) violated("an empty send", token);
     if (count > IOV_MAX) violated("more vectors than the kernel takes", token);
     check_memory(operation);
+    ++sends_;
     queue(std::move(operation));
 }
 

@@ -80,6 +80,7 @@ public:
     std::size_t owed() const;
     std::size_t owed(Token of) const;
     std::uint64_t waits() const { return waits_; }
+    std::uint64_t sends() const { return sends_; }  // that it was asked for
 
     // --- the shard's side, as kernel.hpp has it ---
     std::string open(const KernelOptions& options);
@@ -181,6 +182,7 @@ private:
     std::vector<bool> is_lent_;
     std::uint32_t lent_ = 0;
     std::uint64_t waits_ = 0;
+    std::uint64_t sends_ = 0;
     std::vector<std::string> violations_;
     std::atomic<bool> rung_ = false;
     int descriptor_ = -1;

@@ -139,6 +139,28 @@ TEST("kernel faults: a send that is short at every length is resumed where it st
     }
 }
 
+// What the worker and the native routes have said when a turn ends.
+TEST("output: neighbouring answers of a connection leave in one send") {
+    FaultRig rig;
+    OPENED(rig);
+    const auto client = rig.client();
+    rig.kernel.client_send(client, get("/fixed"));  // so that it is no newcomer, whose sends are counted out
+    REQUIRE_EQ(rig.answers(client, 1).size(), 1u);
+    using Paths = std::vector<const char*>;
+    for (const Paths& paths :
+         {Paths{"/fixed", "/fixed"}, Paths{"/h/whole", "/h/whole"}, Paths{"/h/whole", "/none", "/h/streamed", "/fixed"},
+          Paths{"/h/streamed", "/h/whole", "/h/streamed", "/h/streamed"}, Paths(8, "/fixed"), Paths(8, "/h/whole")}) {
+        std::string requests;
+        for (const char* const path : paths) requests += get(path);
+        const std::uint64_t before = rig.kernel.sends();
+        rig.kernel.client_send(client, requests);
+        CHECK_EQ(rig.answers(client, paths.size()).size(), paths.size());
+        CHECK_EQ(rig.kernel.sends() - before, 1u);
+    }
+    rig.kernel.client_close(client);
+    rig.check_all_returned();
+}
+
 TEST("kernel faults: a receive that fails for want of segments, or with its thread, loses nothing") {
     FaultRig rig;
     OPENED(rig);

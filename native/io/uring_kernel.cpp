@@ -80,7 +80,9 @@ std::string UringKernel::map_ring(const KernelOptions& options, bool restricted)
             IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | optional | (restricted ? uring::SETUP_DISABLED : 0);
         parameters.cq_entries =
             std::uint32_t(PINION_SHORTENED(queue, Token{}, std::min<std::uint64_t>(completions, 65536)));
-        result = io_uring_queue_init_params(unsigned(PINION_SHORTENED(queue, Token{}, depth)), &ring_, &parameters);
+        const auto entries = unsigned(PINION_SHORTENED(queue, Token{}, depth));
+        result =
+            PINION_SETUP_REFUSED(parameters.flags) ? -EINVAL : io_uring_queue_init_params(entries, &ring_, &parameters);
         if (result != -EINVAL) break;
     }
     if (result < 0) return uring::explain("io_uring_setup", -result);

@@ -97,6 +97,8 @@ inline bool fault(Call call, io::Token token) {
     return true;
 }
 
+inline bool setup_refused(std::uint32_t) { return false; }
+
 inline bool refused(Call call, io::Token token) {
     if (plan == nullptr) return false;
     const int error = plan->error_of(call, token);

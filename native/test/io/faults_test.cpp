@@ -14,6 +14,8 @@ std::atomic<bool> interruptions{false};  // EINTR, and what else passes by itsel
 std::atomic<int> failing{-1};            // a Call that fails until further notice
 std::atomic<int> failing_error{0};
 std::atomic<unsigned> calls{0};
+std::atomic<std::uint32_t> unknown_flags{0};  // of a ring's set-up
+std::atomic<unsigned> setups{0};              // that were refused for them
 
 }  // namespace
 
@@ -31,6 +33,11 @@ bool fault(Call call, io::Token) {
     return true;
 }
 bool refused(Call, io::Token) { return false; }
+bool setup_refused(std::uint32_t flags) {
+    const bool refuses = (flags & unknown_flags.load()) != 0;
+    if (refuses) ++setups;
+    return refuses;
+}
 bool completed(io::Completion&) { return false; }
 std::size_t shortened(Call, io::Token, std::size_t length) { return length; }
 const iovec* shortened(io::Token, const iovec* vectors, std::size_t&) { return vectors; }
@@ -130,6 +137,57 @@ KERNEL_CASES(X)
 KERNEL_CASES(X)
 #undef X
 }  // namespace uring
+
+// While it lives the kernel is one that knows only older flags.
+class Unknown {
+public:
+    explicit Unknown(std::uint32_t flags) {
+        scripted::setups.store(0);
+        scripted::unknown_flags.store(flags);
+    }
+    ~Unknown() { scripted::unknown_flags.store(0); }
+};
+
+constexpr std::uint32_t SINCE_5_19 = io::uring::SETUP_COOP_TASKRUN | io::uring::SETUP_TASKRUN_FLAG;
+constexpr std::uint32_t SINCE_5_18 = SINCE_5_19 | io::uring::SETUP_SUBMIT_ALL;
+
+template <void (*RUN)()>
+void without_optional_flags() {
+    const Unknown unknown(SINCE_5_18);
+    RUN();
+}
+
+namespace uring_of_old {
+#define X(function, text) constexpr auto* function = &without_optional_flags<&test::function<io::UringKernel>>;
+KERNEL_CASES(X)
+#undef X
+#define X(function, text)                                                                                    \
+    Case function##_case{"io: uring, without optional flags: " text, __FILE__, __LINE__, function, nullptr}; \
+    [[maybe_unused]] const bool function##_added = add(function##_case);
+KERNEL_CASES(X)
+#undef X
+}  // namespace uring_of_old
+
+TEST("io: uring, set-up: each older kernel gets the optional flags that it knows") {
+    for (const auto& [unknown, kept] :
+         {std::pair{0u, SINCE_5_18}, std::pair{SINCE_5_19, io::uring::SETUP_SUBMIT_ALL}, std::pair{SINCE_5_18, 0u}}) {
+        const Unknown flags(unknown);
+        const Rig<io::UringKernel> rig;
+        OPENED(rig);
+        CHECK_EQ(rig.kernel.setup_flags() & SINCE_5_18, kept);
+    }
+    {
+        const Unknown flags(io::uring::SETUP_DISABLED);
+        const Rig<io::UringKernel> rig;
+        OPENED(rig);
+        CHECK_EQ(rig.kernel.setup_flags() & SINCE_5_18, SINCE_5_18);
+        CHECK(rig.kernel.unrestricted_because().find("io_uring_setup") != std::string::npos);
+    }
+    const Unknown flags(IORING_SETUP_CLAMP);
+    const Rig<io::UringKernel> rig;
+    CHECK(rig.failure.find("io_uring_setup") != std::string::npos);
+    CHECK_EQ(scripted::setups.load(), 6u);
+}
 
 // The kernel takes nothing for a while, and more is queued than the ring has entries for: all goes out, in order.
 TEST("io: uring, failing: entries beyond the queue wait for the kernel") {

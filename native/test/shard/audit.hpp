@@ -6,14 +6,27 @@
 
 #include <set>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "shard/reactor.hpp"
 
 namespace pinion::test {
 
+template <class Container>
+constexpr bool has_own_lines =
+    std::is_same_v<typename Container::allocator_type, base::OwnLines<typename Container::value_type>>;
+
 template <class K>
 class Audit {
+    // Shards share no cache line, so neither do the blocks of a reactor's containers.
+    static_assert(has_own_lines<decltype(shard::Reactor<K>::backlog_)>);
+    static_assert(has_own_lines<decltype(shard::Reactor<K>::fields_)>);
+    static_assert(has_own_lines<decltype(shard::Reactor<K>::head_)>);
+    static_assert(has_own_lines<decltype(shard::Reactor<K>::accept_armed_)>);
+    static_assert(has_own_lines<decltype(shard::LaneEnd::deferred)>);
+    static_assert(has_own_lines<decltype(shard::LaneEnd::runs)>);
+
 public:
     // `slots_kept`: no worker writes into slots what cannot be.
     Audit(shard::Reactor<K>& reactor, bool slots_kept) : reactor_(reactor), slots_kept_(slots_kept) {}

@@ -14,12 +14,18 @@ const FILES = {
       await new Promise((done) => setTimeout(done, 50));
       return "slow";
     };`,
+  "late.ts": `export default async function* () {
+      yield "soon";
+      await new Promise((done) => setTimeout(done, 50));
+      yield "late";
+    }`,
   "broken.ts": `export default () => { throw new Error("on purpose"); };`,
 };
 const ROUTES = `
 routes:
   - { path: /hello, handler: ./hello.ts }
   - { path: /slow, handler: ./slow.ts }
+  - { path: /late, handler: ./late.ts }
   - { path: /broken, handler: ./broken.ts }
   - path: /native
     respond: { status: 200, type: text/plain, body: "native" }
@@ -35,6 +41,7 @@ interface AccessLine {
   route: string;
   status: number;
   bytes: number;
+  answerUs: number;
   durationUs: number;
 }
 
@@ -61,6 +68,8 @@ test.serial(
     t.is((await wire.answer()).body, "slow");
     wire.send(get("/native"));
     t.is((await wire.answer()).body, "native");
+    wire.send(get("/late"));
+    t.is((await wire.answer()).body, "soonlate");
     wire.send("BREW\x01\x7f / HTTP/1.1\r\n\r\n");
     t.is((await wire.answer()).status, 400);
     wire.close();
@@ -87,6 +96,7 @@ test.serial(
         ["GET", "/broken", "1.1", "/broken", 500, broken.body.length],
         ["GET", "/slow", "1.1", "/slow", 200, 4],
         ["GET", "/native", "1.1", "/native", 200, 6],
+        ["GET", "/late", "1.1", "/late", 200, 8],
         ["", "", "1.1", "", 400, 16],
       ],
     );
@@ -97,11 +107,17 @@ test.serial(
       t.true(time >= begun - 1000 && time <= Date.now() + 1000);
     }
     // The handler's timer may count its milliseconds from a little before.
-    const [slow = NaN, fixed = NaN] = lines.slice(4).map(({ durationUs }) => durationUs);
+    const [slow = NaN, fixed = NaN, late = NaN] = lines
+      .slice(4)
+      .map(({ durationUs }) => durationUs);
     t.true(slow >= 45_000, `${slow} us`);
     t.true(fixed >= 0 && fixed < slow, `${fixed} us for a fixed answer, ${slow} for a slow one`);
+    // Until it began, and until it was whole.
+    const [slowBegan = NaN, , lateBegan = NaN] = lines.slice(4).map(({ answerUs }) => answerUs);
+    t.true(slowBegan >= 45_000 && slowBegan <= slow, `${slowBegan} of ${slow} us`);
+    t.true(lateBegan >= 0 && lateBegan <= late - 45_000, `${lateBegan} of ${late} us`);
     t.is(lines[3]?.id, requestId);
-    t.is(new Set(lines.slice(0, 6).map(({ id }) => id)).size, 6);
+    t.is(new Set(lines.slice(0, 7).map(({ id }) => id)).size, 7);
     // And the error's own line.
     const error = daemon
       .output()

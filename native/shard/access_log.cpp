@@ -67,6 +67,8 @@ void AccessLog::add(const AccessRecord& record) {
     append_number(out, record.status);
     out += ",\"bytes\":";
     append_number(out, record.bytes);
+    out += ",\"answerUs\":";
+    append_number(out, record.answer_us);
     out += ",\"durationUs\":";
     append_number(out, record.duration_us);
     out += record.aborted ? ",\"aborted\":true}\n" : "}\n";

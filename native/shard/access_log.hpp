@@ -22,6 +22,7 @@ struct AccessRecord {
     std::uint16_t status;
     std::uint8_t minor_version;
     std::uint64_t bytes;        // of the answer's body
+    std::uint64_t answer_us;    // from the complete head to the beginning of the answer
     std::uint64_t duration_us;  // from the complete head to the complete answer
     bool aborted;               // the answer did not become whole: the client was gone, or the handler failed within it
 };

@@ -119,6 +119,7 @@ void Reactor<K>::take_answer(LaneEnd& lane, Exchange& exchange, const layout::En
                                                                              : 0;
     exchange.status = status;
     exchange.begun = true;
+    exchange.begun_ns = clock_.now_ns;
     end_with(exchange);
     if (!exchange.keep_alive || (flags & layout::answer_flag::CLOSE)) exchange.close_after = true;
     // No 100 can follow behind the head: whether the body does is unknown, its bytes could be the next request.

@@ -216,7 +216,11 @@ void Reactor<K>::log_access(Connection& connection, const Exchange& exchange, bo
     record.status = exchange.begun ? exchange.status : STATUS_CLIENT_GONE;
     record.minor_version = exchange.minor_version;
     record.bytes = exchange.answer_bytes;
-    record.duration_us = known ? std::uint64_t((clock_.now_ns - exchange.received_ns) / 1000) : 0;
+    const auto since_received = [&](double ns) {
+        return known ? std::uint64_t((ns - exchange.received_ns) / 1000) : 0;
+    };
+    record.duration_us = since_received(clock_.now_ns);
+    record.answer_us = exchange.begun ? since_received(exchange.begun_ns) : record.duration_us;
     record.aborted = aborted;
     log_->add(record);
 }

@@ -290,6 +290,7 @@ void Reactor<K>::answer_natively(Exchange& exchange, std::uint16_t status, std::
     exchange.status = status;
     exchange.answer_bytes = body.size();
     exchange.begun = exchange.complete = true;
+    exchange.begun_ns = clock_.now_ns;
     mark(connection);
 }
 
@@ -359,6 +360,7 @@ void Reactor<K>::answer_without_memory(Exchange& exchange, std::uint16_t status)
     add_part(exchange, answer.data(), std::uint32_t(answer.size()), Hold{});
     exchange.status = status >= 400 ? status : 503;
     exchange.begun = exchange.complete = exchange.close_after = true;
+    exchange.begun_ns = clock_.now_ns;
     mark(connections_[exchange.connection]);
 }
 

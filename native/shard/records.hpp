@@ -189,6 +189,7 @@ struct Exchange {
     std::uint16_t route;
     std::uint64_t answer_bytes;  // of the answer's body so far
     double received_ns;
+    double begun_ns;               // when its answer began, if it has
     std::uint64_t answer_left;     // bytes that a length-delimited answer still owes
     std::uint64_t body_remaining;  // framing == length
     std::uint64_t body_received;

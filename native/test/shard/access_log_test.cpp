@@ -175,7 +175,8 @@ TEST("threads: access log: lines that find no room are counted, and the count is
     CHECK(pipe.read_until("{\"dropped\":"));
     log.add(record_of("/zzzzz"));
     log.flush();
-    CHECK(pipe.read_until("zzzzz\",\"version\":\"1.0\",\"route\":\"\",\"status\":200,\"bytes\":0,\"durationUs\":0}\n"));
+    CHECK(pipe.read_until(
+        "zzzzz\",\"version\":\"1.0\",\"route\":\"\",\"status\":200,\"bytes\":0,\"answerUs\":0,\"durationUs\":0}\n"));
     unsigned long written = 0;
     unsigned long dropped = 0;
     for (const std::string& line : pipe.lines()) {

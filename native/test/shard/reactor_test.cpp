@@ -198,6 +198,31 @@ REACTOR_TEST(Continue, "reactor: a 100 comes when the handler asks, behind earli
     rig.check_all_returned();
 }
 
+REACTOR_TEST(ContinueUnneeded, "reactor: no 100 comes once a part of the body has, be it with the head or behind it") {
+    ReactorRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    const std::string head = "POST /h/x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    for (const std::size_t with_head : {2u, 0u}) {
+        auto peer = rig.connect();
+        peer->write(head + std::string("he").substr(0, with_head));
+        const Started started = next_request(rig);
+        peer->write(std::string("he").substr(with_head));
+        CHECK(rig.until([&] { return rig.worker.unread() > 0; }));
+        rig.worker.push(EntryType::continue_, started.slot, started.generation);
+        rig.quiet();
+        CHECK(peer->in.interim.empty());
+        peer->write("llo");
+        rig.quiet();
+        rig.worker.answer(started.slot, started.generation, {.body = "read"});
+        CHECK(rig.until([&] { return peer->in.answers.size() == 1; }));
+        CHECK(peer->in.interim.empty());
+        CHECK(!peer->ended);
+        rig.peers.clear();
+    }
+    rig.check_all_returned();
+}
+
 REACTOR_TEST(HandlerTimeout, "reactor: a 504 does not take the memory that the handler still has") {
     shard::Settings settings = small_settings();
     settings.timeouts.handler = 30;
@@ -239,6 +264,35 @@ REACTOR_TEST(IdleTimeouts, "reactor: connections that say nothing, or half a hea
     CHECK_EQ(half->in.answers.size(), 1u);
     if (!half->in.answers.empty()) CHECK_EQ(half->in.answers[0].status, 408u);
     rig.check_all_returned();
+}
+
+// One that never said anything, one with half a head, one that has had its answer: which of them have ended after as
+// much as the shorter of both time-outs and a little more.
+template <class K>
+std::string ended_early(std::uint32_t head_ms, std::uint32_t keep_alive_ms) {
+    shard::Settings settings = small_settings();
+    settings.timeouts.head = head_ms;
+    settings.timeouts.keep_alive = keep_alive_ms;
+    ReactorRig<Clocked<K>> rig(std::move(settings));
+    if (!rig.failure.empty()) return rig.failure;
+    auto silent = rig.connect();
+    auto half = rig.connect();
+    auto idle = rig.connect();
+    half->write("GET / HT");
+    CHECK_EQ(rig.talk(*idle, get("/fixed")).size(), 1u);
+    rig.quiet();
+    CHECK(!silent->ended && !half->ended && !idle->ended);
+    rig.kernel.now_ms += std::min(head_ms, keep_alive_ms) + 1000;
+    rig.quiet(20);
+    const std::string ended =
+        std::string(silent->ended ? "silent " : "") + (half->ended ? "half " : "") + (idle->ended ? "idle" : "");
+    rig.check_all_returned();
+    return ended;
+}
+
+REACTOR_TEST(WhichIdleTimeout, "reactor: a head has its time-out, and a connection between requests has its own") {
+    CHECK_EQ(ended_early<K>(10000, 50000), "silent half ");
+    CHECK_EQ(ended_early<K>(50000, 10000), "idle");
 }
 
 REACTOR_TEST(NeverReads, "reactor: a client that never reads cannot fill the arena") {

@@ -141,20 +141,25 @@ export const halfOpen: Attack = {
     ];
   },
   async run(context) {
-    const { native, body, large } = context.paths;
+    const { native, javascript, body, large } = context.paths;
+    // Both, in turns: what no handler answers may be on its way before anybody knows that its client has closed.
+    const wholes = [native, javascript].map((path) => `GET ${path} HTTP/1.1\r\n${HOST}\r\n`);
     const starts = [
       `GET ${native} HTTP/1.1\r\nHos`,
       `POST ${body} HTTP/1.1\r\n${HOST}Content-Length: 1000\r\n\r\nhalf`,
-      `GET ${native} HTTP/1.1\r\n${HOST}\r\n`,
     ];
     const largest = `GET ${large} HTTP/1.1\r\n${HOST}\r\n`;
-    const silent = starts.length;
+    const whole = starts.length;
+    const silent = whole + 1;
     const crowd: Crowd = crowdOf(context, {
       reading: "never",
       allowHalfOpen: true,
       kinds: silent + 1,
       begin(member) {
-        const start = member.index % 52 === silent ? largest : starts[member.index % 4];
+        const { index } = member;
+        const asked =
+          index % 4 === whole ? wholes[(index >> 2) % wholes.length] : starts[index % 4];
+        const start = index % 52 === silent ? largest : asked;
         if (start === undefined) return; // not one byte
         crowd.write(member, start);
         if (context.random() < 0.5) member.socket.end();

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <new>
+#include <string>
+#include <vector>
 
 namespace pinion::base {
 
@@ -28,5 +31,11 @@ struct OwnLines {
         return true;
     }
 };
+
+template <class T>
+using OwnVector = std::vector<T, OwnLines<T>>;
+template <class T>
+using OwnDeque = std::deque<T, OwnLines<T>>;
+using OwnString = std::basic_string<char, std::char_traits<char>, OwnLines<char>>;
 
 }  // namespace pinion::base

@@ -7,13 +7,12 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <string>
-#include <vector>
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include "base/cache_line.hpp"
 #include "io/kernel.hpp"
 #include "io/sockets.hpp"
 
@@ -169,13 +168,13 @@ private:
     std::uint32_t segment_bytes_ = 0;
     int announcement_ = -1;   // an eventfd, edge-triggered: nobody reads it, a look at epoll takes the edge
     bool announced_ = false;  // true exactly when that edge waits in epoll
-    std::vector<Descriptor> descriptors_;  // by number
-    std::vector<Armed> armed_;             // by Token.index
-    std::vector<std::uint32_t> segments_;  // lent
-    std::deque<Completion> completed_;
-    std::vector<int> sending_;
-    std::vector<int> readable_;
-    std::vector<int> batch_;
+    base::OwnVector<Descriptor> descriptors_;  // by number
+    base::OwnVector<Armed> armed_;             // by Token.index
+    base::OwnVector<std::uint32_t> segments_;  // lent
+    base::OwnDeque<Completion> completed_;
+    base::OwnVector<int> sending_;
+    base::OwnVector<int> readable_;
+    base::OwnVector<int> batch_;
     std::atomic<bool> work_ = false;
     std::atomic<bool> doorbell_rung_ = false;
 };

@@ -21,13 +21,12 @@
 #include <liburing.h>
 
 #include <atomic>
-#include <deque>
 #include <string>
-#include <vector>
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include "base/cache_line.hpp"
 #include "io/faults.hpp"
 #include "io/kernel.hpp"
 #include "io/sockets.hpp"
@@ -268,11 +267,11 @@ private:
     std::uint32_t lent_ = 0;
     std::byte* arena_ = nullptr;
     std::uint32_t segment_bytes_ = 0;
-    std::vector<msghdr> headers_;
+    base::OwnVector<msghdr> headers_;
     // Entries that did not fit because the kernel was short of memory, each with a header for its send, if it is one.
-    std::deque<io_uring_sqe> backlog_;
-    std::deque<msghdr> backlog_headers_;
-    std::vector<Completion> failed_shutdowns_;
+    base::OwnDeque<io_uring_sqe> backlog_;
+    base::OwnDeque<msghdr> backlog_headers_;
+    base::OwnVector<Completion> failed_shutdowns_;
     std::size_t buffer_ring_bytes_ = 0;
     io_uring ring_{};
     std::string unrestricted_because_;

@@ -9,7 +9,7 @@ namespace pinion::shard {
 namespace {
 
 // JSON string escapes (RFC 8259 §7). Bytes above 0x7f of a target or field are not known to be UTF-8: \u00xx.
-void append_escaped(std::string& out, std::string_view text) {
+void append_escaped(base::OwnString& out, std::string_view text) {
     constexpr char HEX[] = "0123456789abcdef";
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -23,7 +23,7 @@ void append_escaped(std::string& out, std::string_view text) {
     }
 }
 
-void append_number(std::string& out, std::uint64_t value) {
+void append_number(base::OwnString& out, std::uint64_t value) {
     char digits[20];
     const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
     out.append(digits, std::size_t(end - digits));
@@ -47,7 +47,7 @@ void AccessLog::append_time(std::int64_t unix_ms) {
 }
 
 void AccessLog::add(const AccessRecord& record) {
-    std::string& out = line_;
+    base::OwnString& out = line_;
     out.clear();
     out += "{\"time\":\"";
     append_time(record.unix_ms);

@@ -43,7 +43,7 @@ private:
     void append_time(std::int64_t unix_ms);
 
     LineWriter writer_;
-    std::string line_;
+    base::OwnString line_;
     std::int64_t second_ = -1;  // that `second_text_` says: "2026-01-31T23:59:59"
     char second_text_[20];
     unsigned char random_[4096];

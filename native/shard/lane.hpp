@@ -164,9 +164,9 @@ public:
     }
 
     // Entries that found the request ring full, in order.
-    std::deque<layout::Entry, base::OwnLines<layout::Entry>> deferred;
+    base::OwnDeque<layout::Entry> deferred;
     // Runs granted and not yet used up, oldest first.
-    std::deque<CreditRun, base::OwnLines<CreditRun>> runs;
+    base::OwnDeque<CreditRun> runs;
     std::uint32_t run_target = 2;  // how many to keep granted; grows when the worker runs dry
     std::uint32_t held = 0;        // slots that the lane has to give back
     KeptBody kept[layout::KEPT_BODIES];

@@ -406,9 +406,9 @@ private:
     std::uint32_t live_ = NONE;
     std::uint32_t broken_lanes_ = 0;
     const char* why_broken_[layout::MAX_LANES] = {};
-    std::deque<layout::Entry, base::OwnLines<layout::Entry>> backlog_;              // for the next live lane, in order
-    std::basic_string<char, std::char_traits<char>, base::OwnLines<char>> fields_;  // of the answer that is being taken
-    std::basic_string<char, std::char_traits<char>, base::OwnLines<char>> head_;    // of it, where memory is in pieces
+    base::OwnDeque<layout::Entry> backlog_;  // for the next live lane, in order
+    base::OwnString fields_;                 // of the answer that is being taken
+    base::OwnString head_;                   // of it, where memory is in pieces
 
     Clock clock_;
     Counters counters_;
@@ -438,7 +438,7 @@ private:
     QueueWatch queue_, newcomer_queue_;
     bool shedding_ = false;              // newcomers that have waited for too long
     std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
-    std::vector<std::uint8_t, base::OwnLines<std::uint8_t>> accept_armed_;
+    base::OwnVector<std::uint8_t> accept_armed_;
     bool draining_ = false;
     bool crash_loop_ = false;
     io::Completion completions_[BATCH];

@@ -27,8 +27,10 @@ export interface Kind {
   opened: number;
   closed: number;
   statuses: Record<string, number>;
-  /** At the end, for attacks that look: who has not been ended, and of whom the server has taken all that was sent. */
+  /** At the end, for attacks that look: whom the server ought to have ended by then, and those of them that it has not. */
+  overdue: number;
   kept: number;
+  /** Also at the end: of whom the server has taken all that was sent. */
   swallowed: number;
 }
 
@@ -40,7 +42,7 @@ export function newTally(): Tally {
 }
 
 export function newKind(): Kind {
-  return { opened: 0, closed: 0, statuses: {}, kept: 0, swallowed: 0 };
+  return { opened: 0, closed: 0, statuses: {}, overdue: 0, kept: 0, swallowed: 0 };
 }
 
 export interface Member {
@@ -54,6 +56,8 @@ export interface Member {
   ours: boolean;
   /** Bytes written. */
   sent: number;
+  /** performance.now() at its first byte, where they are read one by one; Infinity: there was none. */
+  firstMs: number;
   /** For the attack's own use. */
   step: number;
 }
@@ -176,6 +180,7 @@ export class Crowd {
       buffer: Buffer.alloc(1),
       callback: (bytes: number) => {
         tally.received += bytes;
+        member.firstMs = Math.min(member.firstMs, performance.now());
         return false;
       },
     };
@@ -185,7 +190,7 @@ export class Crowd {
       ...(from !== undefined && { from }),
       ...(reading === "byte" && { onread: byte }),
     });
-    const fresh = { connected: false, ours: false, sent: 0, step: 0 };
+    const fresh = { connected: false, ours: false, sent: 0, firstMs: Infinity, step: 0 };
     const member: Member = { socket, index, kind, ...fresh };
     this.members[index] = member;
     if (reading === "never") socket.pause();

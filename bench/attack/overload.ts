@@ -60,7 +60,7 @@ export async function runOverload(
       } satisfies OverloadOptions,
       options.clientCpus,
       most,
-      { last: true },
+      { last: !options.coarse },
     );
     await load.message("during");
     watch.phase("during");

@@ -18,7 +18,15 @@ test("what the server has not taken, and who is not its client any more", (t) =>
   const of = (localPort: number) =>
     ends.of({
       socket: { localAddress: "127.0.1.5", localPort } as Member["socket"],
-      ...{ index: 0, kind: newKind(), connected: true, ours: false, sent: 0, step: 0 },
+      ...{
+        index: 0,
+        kind: newKind(),
+        connected: true,
+        ours: false,
+        sent: 0,
+        firstMs: Infinity,
+        step: 0,
+      },
     });
   t.deepEqual(of(50000), { untakenBytes: 0 });
   t.deepEqual(of(50001), { untakenBytes: 0x120 });

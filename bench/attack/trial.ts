@@ -242,7 +242,7 @@ export async function runTrial(
       } satisfies AttackerOptions,
       options.clientCpus,
       options.seconds + 10,
-      { last: true },
+      { last: !options.coarse },
     );
     const tally = await attacker.message<Tally>("result");
     await attacker.exited;

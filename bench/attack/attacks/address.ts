@@ -54,9 +54,10 @@ export const addressConnections: Attack = {
   name: "address-connections",
   what: "connect from one address, far beyond its share, ask once, and hold what they get",
   connections: 2000,
-  tried: ({ opened }) =>
-    opened < 10 * SHARE
-      ? `the attack opened no more than ${grouped(opened)} connections, of ${SHARE} allowed`
+  // Whom the server has reset before it knew that it was connected has failed.
+  tried: ({ opened, failed }) =>
+    opened < SHARE || opened + failed < 10 * SHARE
+      ? `the attack tried ${grouped(opened + failed)} connections, of which ${grouped(opened)} came about`
       : undefined,
   settings: () => ({ limits: { addressConnections: SHARE } }),
   async run(context) {
@@ -73,6 +74,7 @@ export const addressConnections: Attack = {
   judge({ statuses, closed, opened }) {
     const served = statuses["200"] ?? 0;
     return [
+      served < SHARE ? `only ${served} connections of one address, ${SHARE} allowed` : undefined,
       served > SHARE ? `${served} connections of one address, ${SHARE} allowed` : undefined,
       closed < opened - SHARE - 100 ? `only ${closed} of ${opened} were closed` : undefined,
     ];

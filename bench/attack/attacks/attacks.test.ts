@@ -71,17 +71,18 @@ for (const [name, most] of Object.entries({ "slow-heads": Infinity, "slow-bodies
   });
 }
 
-test("slow-readers: half of those that ask for much are ended, whatever becomes of the others", (t) => {
-  const { judged } = attackOf("slow-readers");
-  const kinds = [kindOf({ opened: 5000, kept: 2500 }), kindOf({ opened: 5000, kept: 5000 })];
-  t.deepEqual(judged({ kinds }), []);
-  t.deepEqual(judged({ kinds: but(kinds, 0, { kept: 2501 }) }), [
-    "of 5,000 that asked for 4 MiB 2,501 were not ended",
+test("slow-readers: those that take too little of much are ended, whatever becomes of the others", (t) => {
+  const others = kindOf({ opened: 5000 });
+  const judgedAs = (coarse: boolean, overdue: number, kept: number): string[] =>
+    attackOf("slow-readers", coarse).judged({ kinds: [kindOf({ overdue, kept }), others] });
+  t.deepEqual(judgedAs(false, 1000, 100), []);
+  t.deepEqual(judgedAs(false, 1000, 101), [
+    "of 1,000 that took too little of 4 MiB 101 were not ended",
   ]);
-  t.is(
-    judged({ kinds: [kindOf({ opened: 5000, kept: 5000 }), kindOf({ opened: 5000 })] }).length,
-    1,
-  );
+  t.deepEqual(judgedAs(false, 99, 0), ["only 99 answers began in time to be ended"]);
+  t.deepEqual(judgedAs(true, 2, 1), []);
+  t.is(judgedAs(true, 0, 0).length, 1);
+  t.is(judgedAs(true, 100, 51).length, 1);
 });
 
 const REFUSED: Record<string, string[]> = {
@@ -170,10 +171,12 @@ test("address-rate: some get 429, and no more are taken than the rate allows", (
 
 test("address-connections: no more are served than the share, the others are closed", (t) => {
   const { tried, judged } = attackOf("address-connections");
-  t.is(tried({ opened: 500 }), undefined);
-  t.regex(tried({ opened: 499 }) ?? "", /no more than 499 connections, of 50 allowed/);
+  t.is(tried({ opened: 50, failed: 450 }), undefined);
+  t.regex(tried({ opened: 50, failed: 449 }) ?? "", /tried 499 connections, of which 50 came/);
+  t.regex(tried({ opened: 49, failed: 5000 }) ?? "", /of which 49 came about/);
   const good: Partial<Tally> = { opened: 2000, closed: 1850, statuses: { "200": 50 } };
   t.deepEqual(judged(good), []);
+  t.is(judged({ ...good, statuses: { "200": 49 } }).length, 1);
   t.is(judged({ ...good, statuses: { "200": 51 } }).length, 1);
   t.is(judged({ ...good, closed: 1849 }).length, 1);
 });

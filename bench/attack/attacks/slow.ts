@@ -19,8 +19,9 @@ const MANY = 10_000;
 
 /** Of the attack: long enough that all are there at once, short enough that each of the first meets its end. */
 const DEADLINE = 3 / 8;
-const deadline = ({ seconds }: Scale, share = 1): string =>
-  `${Math.round(seconds * DEADLINE * share * 1000)}ms`;
+const WRITE_DEADLINE = DEADLINE / 2;
+const deadline = ({ seconds }: Scale, share = DEADLINE): string =>
+  `${Math.round(seconds * share * 1000)}ms`;
 
 /**
  * Connections are opened one by one and replaced: of those that were there at once, half have to be over. How many it is
@@ -83,26 +84,33 @@ export const slowReaders: Attack = {
   connections: MANY,
   tried: holdsAll,
   // The second look at who takes too little is the last.
-  settings: (scale) => ({ timeouts: { write: deadline(scale, 1 / 2) } }),
+  settings: (scale) => ({ timeouts: { write: deadline(scale, WRITE_DEADLINE) } }),
   judge({ kinds: [large] }, scale) {
-    const { opened = 0, kept = 0 } = large ?? {};
+    const { overdue = 0, kept = 0 } = large ?? {};
+    const least = scale.coarse ? 1 : Math.min(100, scale.connections / 20);
     return [
-      kept > opened * (1 - leastOver(scale))
-        ? `of ${grouped(opened)} that asked for 4 MiB ${grouped(kept)} were not ended`
+      overdue < least ? `only ${grouped(overdue)} answers began in time to be ended` : undefined,
+      kept > overdue * (scale.coarse ? 1 / 2 : 1 / 10)
+        ? `of ${grouped(overdue)} that took too little of 4 MiB ${grouped(kept)} were not ended`
         : undefined,
     ];
   },
   async run(context) {
     const { native, large } = context.paths;
+    const writeMs = (context.until - performance.now()) * WRITE_DEADLINE;
     const small = `GET ${native} HTTP/1.1\r\n${HOST}\r\n`.repeat(64);
     const crowd: Crowd = crowdOf(context, {
       reading: "byte",
       kinds: 2,
-      // Who reads a byte a second sees no reset behind the others.
+      // Who reads a byte a second sees no reset behind the others. Not each of them has got its answer: so many large ones have
+      // no room at once. Of those that have, the third look comes for none.
       atEnd() {
         const ends = serverEnds(context.target);
+        const overdueMs = performance.now() - 3 * writeMs;
         for (const member of crowd.members) {
-          if (member !== undefined && ends.of(member) !== undefined) member.kind.kept++;
+          if (member === undefined || member.firstMs > overdueMs) continue;
+          member.kind.overdue++;
+          if (ends.of(member) !== undefined) member.kind.kept++;
         }
       },
       begin: (member) =>

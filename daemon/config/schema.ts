@@ -221,7 +221,8 @@ export const schema = {
           minimum: 2,
           maximum: 65536,
           default: 1024,
-          description: "Requests of one shard that are parsed and not yet answered; a few, of two one, are kept for those that need no handler.",
+          description:
+            "Requests of one shard that are parsed and not yet answered; a few, of two one, are kept for those that need no handler.",
         },
         queue: {
           type: "integer",

@@ -1,5 +1,4 @@
 // The memory limit of the process's cgroup (v1 and v2), and whether a configuration fits into it.
-import { UNREAD_MAX } from "../../runtime/body-reader.js";
 import { SLOT_BYTES } from "../../runtime/layout.generated.js";
 import { formatSize } from "../config/units.js";
 import { ancestors, readText, type ReadText } from "./cores.js";
@@ -10,6 +9,8 @@ const NO_LIMIT = 2 ** 60;
 // Resident before anybody asks for anything, with an arena that is untouched: Node itself, and what a worker adds.
 const PROCESS_BYTES = 32 * MIB;
 const WORKER_BYTES = 8 * MIB;
+// Of an upload that its handler has not read: UNREAD_MAX of runtime/body-reader.ts.
+const UNREAD_BYTES = 64 * 1024;
 
 export interface MemoryLimit {
   bytes: number;
@@ -48,7 +49,7 @@ export interface MemoryLimits {
 /** What the server may come to hold while it keeps within its own bounds, without what handlers keep outside of a heap. */
 export function memoryNeeded(shards: number, limits: MemoryLimits): number {
   const { arena, slots, youngHeap, heap = 0 } = limits;
-  const unread = (slots / 2) * UNREAD_MAX; // half of the slots are for uploads
+  const unread = (slots / 2) * UNREAD_BYTES; // half of the slots are for uploads
   const each = WORKER_BYTES + arena + slots * SLOT_BYTES + unread + youngHeap + heap;
   return PROCESS_BYTES + shards * each;
 }

@@ -80,8 +80,8 @@ public:
     }
 
 private:
-    // Behind the end, and no worker's: as far as the offset and length of a field line reach from a head at the very end,
-    // if a worker writes to them while the reactor reads a head.
+    // Behind the end, and no worker's: as far as the offset and length of a field line reach from a head at the very
+    // end, if a worker writes to them while the reactor reads a head.
     static constexpr std::size_t TAIL_BYTES = 2 * 65536;
 
     std::byte* base_ = nullptr;

@@ -15,7 +15,8 @@
 
 #include "test/check.hpp"
 
-// Of the sanitizers, where there is one. NOLINTNEXTLINE(readability-redundant-declaration)
+// Of the sanitizers, where there is one.
+// NOLINTNEXTLINE(readability-redundant-declaration,bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*)());
 
 namespace pinion::test {
@@ -99,8 +100,8 @@ SeedsRun run_seeds(const char* name, std::uint64_t usual, Run&& run) {
         watch.begin("\n    again: PINION_SEED=" + std::to_string(seed) + " native_tests \"" + name + "\"\n");
         const std::string problem = run(seed);
         if (wanted >= 10'000 && (seed - first + 1) % 10'000 == 0) {
-            std::printf("%llu of %llu seeds\n", static_cast<unsigned long long>(seed - first + 1),
-                        static_cast<unsigned long long>(done.count));
+            const std::string count = std::to_string(seed - first + 1);
+            std::printf("%s of %s seeds\n", count.c_str(), std::to_string(done.count).c_str());
             std::fflush(stdout);
         }
         if (problem.empty()) continue;

@@ -77,7 +77,7 @@ const std::vector<Case>& headers() {
         {version_1("UNKNOWN " + std::string(91, 'u')), "own"},  // 107 bytes, the longest
         {version_1("UNKNOWN  whatever it says\0is ignored"sv), "own"},
         {version_2(0x21, 0x11, FOUR), "192.0.2.1 56324"},
-        {version_2(0x21, 0x11, std::string(FOUR) + "\4\0\3abc"), "192.0.2.1 56324"},
+        {version_2(0x21, 0x11, std::string(FOUR) + std::string("\4\0\3abc"sv)), "192.0.2.1 56324"},
         {version_2(0x21, 0x21, SIX), "2001:db8::1 56324"},
         {version_2(0x21, 0x21, std::string(SIX) + std::string(484, 't')), "2001:db8::1 56324"},  // the longest
         {version_2(0x21, 0x00, ""), "own"},

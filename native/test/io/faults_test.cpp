@@ -47,7 +47,6 @@ const iovec* shortened(io::Token, const iovec* vectors, std::size_t&) { return v
 namespace pinion::test {
 
 using scripted::Call;
-using scripted::calls;
 using scripted::failing;
 using scripted::failing_error;
 using scripted::interruptions;

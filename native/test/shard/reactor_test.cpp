@@ -284,7 +284,7 @@ std::string ended_early(std::uint32_t head_ms, std::uint32_t keep_alive_ms) {
     CHECK(!silent->ended && !half->ended && !idle->ended);
     rig.kernel.now_ms += std::min(head_ms, keep_alive_ms) + 1000;
     rig.quiet(20);
-    const std::string ended =
+    std::string ended =
         std::string(silent->ended ? "silent " : "") + (half->ended ? "half " : "") + (idle->ended ? "idle" : "");
     rig.check_all_returned();
     return ended;

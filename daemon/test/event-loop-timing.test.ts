@@ -101,7 +101,7 @@ routes:
   - { path: /hello, handler: ./hello.ts }
   - { path: "/spin/{ms:float}", handler: ./spin.ts }
   - { path: /utilization, handler: ./utilization.ts }
-limits: { arena: 16MiB } # as node:http: what is compared is not how few requests fit
+limits: { arena: 16MiB, connection: 256KiB, slots: 1024 } # as node:http: what is compared is not how few requests fit
 `;
 
 /** Port of a node:http that runs the same in a process of its own. */

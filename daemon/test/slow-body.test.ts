@@ -19,7 +19,7 @@ for (const [framing, { field, piece }] of Object.entries(FRAMINGS)) {
         config: `
 routes: [{ path: /upload, methods: [POST], handler: ./upload.ts }]
 timeouts: { body: 500ms }
-limits: { arena: 16MiB } # in the smallest the server itself may be what holds a body up
+limits: { arena: 16MiB, connection: 256KiB, slots: 64 } # in the smallest the server itself may be what holds a body up
 `,
         files: {
           "upload.ts": `export default async (request) => {

@@ -147,7 +147,7 @@ static void send_due(uint64_t now) {
         uint64_t due = due_ns();
         if (due > now) return;
         struct connection* connection = &connections[free_ring[free_head]];
-        free_head = (free_head + 1) % options.connections;
+        free_head = free_head + 1 == options.connections ? 0 : free_head + 1;
         free_count--;
         sent_count++;
         send_burst(connection, due);
@@ -239,7 +239,7 @@ static void open_all(void) {
     connections = calloc(options.connections + 1, sizeof *connections);
     free_ring = calloc(options.connections + 1, sizeof *free_ring);
     burst.length = options.request.length * options.depth;
-    burst.data = malloc(burst.length);
+    burst.data = malloc(burst.length + 1);
     if (poll_fd < 0 || connections == NULL || free_ring == NULL || burst.data == NULL) fail("set-up");
     for (unsigned at = 0; at < options.depth; at++) {
         memcpy(burst.data + at * options.request.length, options.request.data, options.request.length);

@@ -6,9 +6,10 @@ import { bodyText, FakeReactor, WINDOW_BYTES } from "./fake-reactor.test.support
 import { AnswerFlag, ContentType, SlotState } from "./layout.generated.js";
 import { type Body, type Chunk, reply } from "./reply.js";
 
+// Each comes in a turn of the event loop of its own. (A timer would not do: two may be due in one turn.)
 async function* later(...chunks: Chunk[]): AsyncGenerator<Chunk> {
   for (const chunk of chunks) {
-    await sleep(1);
+    await immediate();
     yield chunk;
   }
 }
@@ -170,7 +171,7 @@ test("a failure before anything was sent is a 500", async (t) => {
 test("a failure after the head breaks the answer off, never ends it", async (t) => {
   const reactor = FakeReactor.with(async function* () {
     yield "part";
-    await sleep(5);
+    for (let turn = 0; turn < 2; turn++) await immediate();
     throw new Error("late");
   });
   const answer = await reactor.fetch();

@@ -168,8 +168,8 @@ export interface Addon {
   drained(shard: ShardHandle): boolean;
   /** While it stands, `/-/ready` answers 503 and says that workers end again and again. */
   setCrashLoop(shard: ShardHandle, stands: boolean): void;
-  /** Closes everything and joins the stand-in. */
-  destroyShard(shard: ShardHandle): void;
+  /** Closes everything, joins the stand-in, and writes what is left of the access log, for at most `leftMs`. */
+  destroyShard(shard: ShardHandle, leftMs: number): void;
   /** Unmaps what starting up has used of Node's own code; returns its bytes. What runs again is mapped again. */
   dropStartupCode(): number;
   /** Ends the process at once, without waiting for workers that sit in native code, as process.exit() does. */

@@ -322,7 +322,7 @@ export const schema = {
         ),
         keepAlive: duration("An idle connection is kept.", "60s"),
         drain: duration(
-          "For requests in flight after SIGTERM or SIGINT. A worker that does not come back from a native call has a second more.",
+          "From SIGTERM or SIGINT to the end of the process. Requests in flight have all of it but the last tenth (0.1 to 1 second).",
           "10s",
           0,
         ),

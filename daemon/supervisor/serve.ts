@@ -32,8 +32,10 @@ interface RunningShard {
 const DRAIN_POLL_MS = 50;
 // Node touches most of its own code only to start: 66 MB resident with one shard, 32 without what serving does not use.
 const STARTUP_OVER_MS = 500;
-// JavaScript is ended at once, a native call only when it returns.
-const THREADS_END_MS = 1000;
+// The last tenth of `timeouts.drain`, within these bounds, is for what comes after the requests: threads end, the access
+// log is written.
+const END_LEAST_MS = 100;
+const END_MOST_MS = 1000;
 // An idle daemon uses no CPU: a look every five seconds costs some 50 us.
 const SLOWEST_CHECK_MS = 5000;
 // Until the workers are live: a handler that does not load is to be named soon.
@@ -66,6 +68,7 @@ async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<
   const shards: RunningShard[] = [];
   // A client, or whoever watches, may meet any shard: where one is in a crash loop, all say so.
   const looping = new Set<number>();
+  let deadline: number;
   const onCrashLoop = (index: number, stands: boolean) => {
     if (stands) looping.add(index);
     else looping.delete(index);
@@ -121,14 +124,15 @@ async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<
     clearInterval(checks);
     log.info(`${signal}: draining; again to stop at once`, { drainMs: config.timeouts.drain });
     notifySystemd("STOPPING=1", "draining");
-    await drain(addon, shards, config.timeouts.drain, log);
+    deadline = performance.now() + config.timeouts.drain;
+    await drain(addon, shards, deadline - endingMs(config.timeouts.drain), log);
   } catch (error) {
-    await shutDown(addon, shards);
+    await shutDown(addon, shards, performance.now() + END_MOST_MS);
     throw error;
   } finally {
     listeners.forEach((listener) => listener.remove());
   }
-  await shutDown(addon, shards);
+  await shutDown(addon, shards, deadline);
   log.info("stopped");
   return 0;
 }
@@ -220,11 +224,10 @@ function checkInterval({ timeouts }: Config): number {
 async function drain(
   addon: Addon,
   shards: RunningShard[],
-  drainMs: number,
+  deadline: number,
   log: Log,
 ): Promise<void> {
   for (const { handle } of shards) addon.drain(handle);
-  const deadline = performance.now() + drainMs;
   while (!shards.every(({ handle }) => addon.drained(handle))) {
     if (performance.now() >= deadline) {
       const connections = shards.reduce(
@@ -241,11 +244,18 @@ async function drain(
 // A shard's memory may go only when no thread can write to it any more. A thread that sits in a long native call may take
 // longer than anybody wants to wait; then the process ends with its memory in place, and without process.exit()'s own
 // wait for such threads. SIGUSR2 finds no destroyed shard.
-async function shutDown(addon: Addon, shards: RunningShard[]): Promise<void> {
+async function shutDown(addon: Addon, shards: RunningShard[], deadline: number): Promise<void> {
+  const leftMs = () => Math.max(END_LEAST_MS, deadline - performance.now());
   const ended = Promise.all(shards.map(({ keeper }) => keeper.stop())).then(() => true);
-  const hasEnded = await Promise.race([ended, sleep(THREADS_END_MS).then(() => false)]);
-  if (hasEnded) shards.splice(0).forEach(({ handle }) => addon.destroyShard(handle));
+  const threadsMs = Math.min(END_MOST_MS, leftMs());
+  const hasEnded = await Promise.race([ended, sleep(threadsMs).then(() => false)]);
+  if (hasEnded) shards.splice(0).forEach(({ handle }) => addon.destroyShard(handle, leftMs()));
   else process.once("exit", (exitCode) => addon.endProcess(exitCode));
+}
+
+/** Of `drainMs`, what is kept for the end of the process. */
+function endingMs(drainMs: number): number {
+  return Math.min(END_MOST_MS, Math.max(END_LEAST_MS, drainMs / 10));
 }
 
 function sleep(milliseconds: number): Promise<void> {

@@ -9,6 +9,7 @@
 #include "http/router.hpp"
 #include "io/probe.hpp"
 #include "memory/resident.hpp"
+#include "shard/line_writer.hpp"
 
 namespace pinion::addon {
 
@@ -165,6 +166,7 @@ Napi::Value drained(const Napi::CallbackInfo& info) {
 // The main thread has seen every worker of the shard exit.
 Napi::Value destroy_shard(const Napi::CallbackInfo& info) {
     ShardHandle& handle = handle_of(info);
+    shard::LineWriter::end_within(uint_of(info, 1));
     handle.shard->stop();
     if (handle.broken_lane != nullptr) napi_release_threadsafe_function(handle.broken_lane, napi_tsfn_abort);
     handle.magic = 0;

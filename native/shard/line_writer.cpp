@@ -22,12 +22,20 @@
 namespace pinion::shard {
 namespace {
 
-constexpr std::size_t DROPPED_LINE_BYTES = 40;  // {"dropped":18446744073709551615}
-constexpr std::size_t PIECE_BYTES = 64 * 1024;  // of whole lines, under one turn
-constexpr int END_S = 5;                        // for all writers together to write what is left
+constexpr std::size_t DROPPED_LINE_BYTES = 40;    // {"dropped":18446744073709551615}
+constexpr std::size_t PIECE_BYTES = 64 * 1024;    // of whole lines, under one turn
+constexpr std::int64_t STILL_NS = 1'000'000'000;  // a log that has not moved for so long is not read
 
-// Of END_S, since a writer was last made. They end one after the other, on the main thread.
-std::atomic<int> seconds_left{END_S};
+// CLOCK_MONOTONIC. Writers end one after the other, on one thread, and share what time there is.
+std::atomic<std::int64_t> end_ns{INT64_MAX};
+
+timespec time_of(std::int64_t nanoseconds) { return {nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000}; }
+
+std::int64_t monotonic_ns() {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return std::int64_t(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
 
 // Whose turn it is to write, first come, first served: with a plain mutex one of two busy writers could keep the other
 // waiting until that one's buffer is full. Writers' threads only; no shard ever waits here. One for all descriptors,
@@ -104,7 +112,6 @@ LineWriter::LineWriter(int fd) : shared_(std::make_shared<Shared>(fd)) {
         (*held)->run();
         return nullptr;
     };
-    seconds_left = END_S;
     running_ = pthread_create(&thread_, nullptr, enter, own.get()) == 0;
     if (running_) (void)own.release();
 }
@@ -114,15 +121,19 @@ LineWriter::~LineWriter() {
     shared_->stopping.store(true);
     shared_->wake();
     if (!running_) return;
-    for (; seconds_left > 0; --seconds_left) {
+    while (true) {
         const std::uint64_t moved = order().moved.load(std::memory_order_relaxed);
-        timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        ++until.tv_sec;
-        if (pthread_timedjoin_np(thread_, nullptr, &until) == 0) return;
-        if (order().moved.load(std::memory_order_relaxed) == moved) seconds_left = 1;  // nobody reads
+        const std::int64_t now = monotonic_ns();
+        const timespec until = time_of(std::min(now + STILL_NS, end_ns.load()));
+        if (pthread_clockjoin_np(thread_, nullptr, CLOCK_MONOTONIC, &until) == 0) return;
+        if (order().moved.load(std::memory_order_relaxed) == moved) end_ns = now;  // for the others, too
+        if (monotonic_ns() >= end_ns.load()) break;
     }
     pthread_detach(thread_);
+}
+
+void LineWriter::end_within(std::uint32_t milliseconds) {
+    end_ns = std::min(end_ns.load(), monotonic_ns() + std::int64_t(milliseconds) * 1'000'000);
 }
 
 void LineWriter::add(std::string_view line) {

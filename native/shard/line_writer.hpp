@@ -22,8 +22,10 @@ public:
 
     // Writes to `fd`, which stays the caller's.
     explicit LineWriter(int fd);
-    // Writes what is left; gives up when nothing has moved for a while, for nobody may be reading.
+    // Writes what is left, until nothing has moved for a second (nobody may be reading), or the time is over.
     ~LineWriter();
+    // The time that all writers of the process together have for what is left when they end.
+    static void end_within(std::uint32_t milliseconds);
     LineWriter(const LineWriter&) = delete;
     LineWriter& operator=(const LineWriter&) = delete;
 

@@ -299,7 +299,7 @@ private:
     void answer_natively(Exchange& exchange, std::uint16_t status, std::string_view fields, std::string_view body,
                          layout::ContentType type = layout::ContentType::text_plain);
     void answer_status(Exchange& exchange, std::uint16_t status, bool close = false);
-    void answer_without_memory(Exchange& exchange, std::uint16_t status);
+    void answer_without_memory(Exchange& exchange);
     void refuse(Connection& connection, std::uint16_t status);
     void refuse_without_slot(Connection& connection);
     void release(Exchange& exchange);

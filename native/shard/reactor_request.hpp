@@ -279,7 +279,7 @@ void Reactor<K>::answer_natively(Exchange& exchange, std::uint16_t status, std::
     } else {
         const std::uint32_t size = std::max<std::uint32_t>(std::bit_ceil(std::uint32_t(total)), layout::GRANULE_BYTES);
         const std::uint32_t block = size > 65536 ? layout::NO_OFFSET : segments_.take_block(size);
-        if (block == layout::NO_OFFSET) return answer_without_memory(exchange, status);
+        if (block == layout::NO_OFFSET) return answer_without_memory(exchange);
         at = region_.at(block);
         hold = {block, size, HoldKind::block};
     }
@@ -332,33 +332,15 @@ void Reactor<K>::answer_status(Exchange& exchange, std::uint16_t status, bool cl
     answer_natively(exchange, status, retry, status_body(status));
 }
 
-// Answers for when there is no memory for one, in bytes that are always there: no Date, no body, and the end.
-inline std::string_view answer_bytes(std::uint16_t status) {
-#define PINION_ANSWER(line, more) "HTTP/1.1 " line "\r\n" more "Content-Length: 0\r\nConnection: close\r\n\r\n"
-    switch (status) {
-        case 400: return PINION_ANSWER("400 Bad Request", "");
-        case 404: return PINION_ANSWER("404 Not Found", "");
-        case 408: return PINION_ANSWER("408 Request Timeout", "");
-        case 413: return PINION_ANSWER("413 Content Too Large", "");
-        case 414: return PINION_ANSWER("414 URI Too Long", "");
-        case 417: return PINION_ANSWER("417 Expectation Failed", "");
-        case 429: return PINION_ANSWER("429 Too Many Requests", "Retry-After: 1\r\n");
-        case 431: return PINION_ANSWER("431 Request Header Fields Too Large", "");
-        case 500: return PINION_ANSWER("500 Internal Server Error", "");
-        case 501: return PINION_ANSWER("501 Not Implemented", "");
-        case 502: return PINION_ANSWER("502 Bad Gateway", "");
-        case 504: return PINION_ANSWER("504 Gateway Timeout", "");
-        case 505: return PINION_ANSWER("505 HTTP Version Not Supported", "");
-        default: return PINION_ANSWER("503 Service Unavailable", "Retry-After: 1\r\n");
-    }
-#undef PINION_ANSWER
-}
+// The answer for when there is no memory for one, in bytes that are always there. It has no Date, so it is a 503,
+// whatever it would have been: 2xx, 3xx and 4xx must have one (RFC 9110 §6.6.1).
+constexpr std::string_view ANSWER_WITHOUT_MEMORY =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 template <class K>
-void Reactor<K>::answer_without_memory(Exchange& exchange, std::uint16_t status) {
-    const std::string_view answer = answer_bytes(status);
-    add_part(exchange, answer.data(), std::uint32_t(answer.size()), Hold{});
-    exchange.status = status >= 400 ? status : 503;
+void Reactor<K>::answer_without_memory(Exchange& exchange) {
+    add_part(exchange, ANSWER_WITHOUT_MEMORY.data(), std::uint32_t(ANSWER_WITHOUT_MEMORY.size()), Hold{});
+    exchange.status = 503;
     exchange.begun = exchange.complete = exchange.close_after = true;
     exchange.begun_ns = clock_.now_ns;
     mark(connections_[exchange.connection]);
@@ -367,7 +349,7 @@ void Reactor<K>::answer_without_memory(Exchange& exchange, std::uint16_t status)
 // There is no slot to answer in, and nothing to wait behind.
 template <class K>
 void Reactor<K>::refuse_without_slot(Connection& connection) {
-    const std::string_view answer = answer_bytes(503);
+    const std::string_view answer = ANSWER_WITHOUT_MEMORY;
     ++counters_.refused;
     drop_input(connection);
     connection.state = ConnectionState::finishing;

@@ -193,6 +193,19 @@ export interface Addon {
   live(shard: ShardHandle, lane: number, methods: readonly number[]): void;
   /** Wakes a stand-in that said it sleeps (Lane.standInAsleep), after an answer has been pushed. */
   ringStandIn(shard: ShardHandle): void;
+  /**
+   * Sends bytes [start, end) of the body of a streamed answer of known length from where they lie, which has to be the
+   * next that its connection sends. Returns how many the socket took: 0 if it is full, -1 if it may not be now.
+   */
+  sendNow(
+    shard: ShardHandle,
+    lane: number,
+    slot: number,
+    generation: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): number;
   /** Runs a turn between two handlers of a long batch, so that answers leave early. */
   turn(shard: ShardHandle, lane: number): void;
   /** Address of a connection's peer, or null if the connection is gone. */

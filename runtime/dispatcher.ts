@@ -5,7 +5,7 @@ import { describe } from "./describe.js";
 import { isAbortError, statusAndMessage } from "./errors.js";
 import { Exchange } from "./exchange.js";
 import type { Handler, HandlerTable } from "./handler.js";
-import { Lane } from "./lane.js";
+import { Lane, type ReactorCalls } from "./lane.js";
 import {
   AbortReason,
   AnswerFlag,
@@ -37,7 +37,7 @@ export interface DispatcherOptions {
   /** By Slot.handler. */
   handlers: readonly HandlerTable[];
   context: RequestContext;
-  ringStandIn: () => void;
+  calls: ReactorCalls;
   log: (entry: Omit<LogMessage, "type">) => void;
   /** A further line about an error, with the line break before it, or "". */
   hint?: (error: unknown) => string;
@@ -55,7 +55,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     const region = new Region(options.memory);
-    this.#lane = new Lane(region, options.laneOffset, options.ringStandIn);
+    this.#lane = new Lane(region, options.laneOffset, options.calls);
     this.#words = region.words;
     this.#bytes = region.bytes;
     this.#handlers = options.handlers;

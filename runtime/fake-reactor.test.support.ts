@@ -67,7 +67,10 @@ export class FakeReactor extends FakeAnswers {
   readonly logs: Omit<LogMessage, "type">[] = [];
   rings = 0;
   dispatcher!: Dispatcher;
+  /** Bytes that the clients' sockets take at once; -1: nothing may be sent so. */
+  socketRoom = -1;
   #requestTail = 0;
+  readonly #sent = new Map<FakeAnswer, number>();
   #nextBody = 0;
 
   /** A reactor whose lane calls these handlers; a function answers every request. */
@@ -89,8 +92,12 @@ export class FakeReactor extends FakeAnswers {
         })),
         remoteAddress: () => ({ address: "127.0.0.1", port: 4711 }),
       },
-      ringStandIn: () => {
-        this.rings++;
+      calls: {
+        ringStandIn: () => {
+          this.rings++;
+        },
+        sendNow: (slot, generation, bytes, start, end) =>
+          this.sendNow(slot, generation, bytes.subarray(start, end)),
       },
       log: (entry) => this.logs.push(entry),
     });
@@ -262,17 +269,9 @@ export class FakeReactor extends FakeAnswers {
 
   /** Turns, and sends whatever streams push at once, until every request is answered or `turns` are over. */
   async run(turns = 1000): Promise<void> {
-    const sent = new Map<FakeAnswer, number>();
     for (let i = 0; i < turns; i++) {
       this.turn();
-      this.slots.forEach((record, slot) => {
-        const { answer } = record;
-        if (answer === null || answer.state !== "open") return;
-        const bytes = answer.parts.reduce((sum, part) => sum + part.length, 0);
-        const left = bytes - (sent.get(answer) ?? 0);
-        sent.set(answer, bytes);
-        if (left > 0) this.writable(slot, left);
-      });
+      this.slots.forEach((_, slot) => this.left(slot));
       if (this.starved) while (this.runsHeld < Math.max(this.options.runs, 2)) this.grant();
       if (!this.slots.some((record) => record.held)) return;
       await new Promise((resolve) => setImmediate(resolve));
@@ -285,6 +284,32 @@ export class FakeReactor extends FakeAnswers {
     const slot = this.request(request);
     await this.run();
     return this.answer(slot);
+  }
+
+  /** What a stream has pushed has left. */
+  left(slot: number): void {
+    const { answer } = this.slot(slot);
+    if (answer === null || answer.state !== "open") return;
+    const bytes = answer.parts.reduce((sum, part) => sum + part.length, 0);
+    const left = bytes - (this.#sent.get(answer) ?? 0);
+    this.#sent.set(answer, bytes);
+    if (left > 0) this.writable(slot, left);
+  }
+
+  /** As native code: only what is the next to be sent, and has been pushed before, may go before the rings. */
+  sendNow(slot: number, generation: number, bytes: Uint8Array): number {
+    const { answer } = this.slot(slot);
+    if (answer === null || answer.state !== "open" || this.slot(slot).generation !== generation) {
+      return -1;
+    }
+    const pushed = answer.parts.reduce((sum, part) => sum + part.length, 0);
+    const sent = this.#sent.get(answer) ?? 0;
+    if (this.socketRoom < 0 || answer.length < 0 || pushed > sent) return -1;
+    const taken = Math.min(bytes.length, this.socketRoom, answer.length - pushed);
+    this.socketRoom -= taken;
+    if (taken > 0) answer.parts.push(Buffer.from(bytes.subarray(0, taken)));
+    this.#sent.set(answer, sent + taken);
+    return taken;
   }
 
   answer(slot: number): FakeAnswer {

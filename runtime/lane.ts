@@ -36,6 +36,22 @@ const LACKS_ROOM = 2; // on the response ring
 
 const ALIGNMENT = 64; // of what is allocated: two answers never share a cache line
 
+/** What a lane asks of native code, at once. */
+export interface ReactorCalls {
+  ringStandIn: () => void;
+  /**
+   * Sends bytes [start, end) of the body of a streamed answer of known length from where they lie; returns how many the
+   * socket took: 0 if it is full, -1 if it may not be now, because others come first.
+   */
+  sendNow: (
+    slot: number,
+    generation: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ) => number;
+}
+
 /** Something that waits for credits, or for room on the response ring; asked again in order. */
 export interface Waiter {
   /** False: it still waits. */
@@ -44,10 +60,11 @@ export interface Waiter {
 
 export class Lane {
   readonly region: Region;
+  readonly sendNow: ReactorCalls["sendNow"];
+  readonly #ringStandIn: ReactorCalls["ringStandIn"];
   readonly kept: KeptBodies;
   /** Fields that one answer may have. */
   readonly fieldsBytes: number;
-  readonly #ringStandIn: () => void;
   readonly #words: Int32Array;
   readonly #lane: number;
 
@@ -69,12 +86,13 @@ export class Lane {
 
   #waiters: Waiter[] = [];
 
-  constructor(region: Region, laneOffset: number, ringStandIn: () => void) {
+  constructor(region: Region, laneOffset: number, calls: ReactorCalls) {
     const words = region.words;
     const lane = laneOffset / 4;
     const word = (index: number): number => words[lane + index] as number;
     this.region = region;
-    this.#ringStandIn = ringStandIn;
+    this.sendNow = calls.sendNow;
+    this.#ringStandIn = calls.ringStandIn;
     this.#words = words;
     this.#lane = lane;
     this.#requestRing = word(LANE_REQUEST_RING_WORD) / 4;

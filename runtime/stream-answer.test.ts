@@ -102,6 +102,87 @@ test("at most the window is unsent; what left makes room", async (t) => {
   );
 });
 
+const letters = (length: number): Buffer =>
+  Buffer.from(Array.from({ length }, (_, i) => 97 + (Math.floor(i / 1000) % 26)));
+
+test("what is large is sent from where it lies, as far as the socket takes it", async (t) => {
+  const body = letters(400_000);
+  for (const room of [-1, 0, 1, 70_000, 300_000, 1e9]) {
+    const reactor = FakeReactor.with(() => body, { runs: 2, runBytes: 4096 });
+    reactor.socketRoom = room;
+    const answer = await reactor.fetch();
+    t.is(answer.state, "complete");
+    t.true(Buffer.concat(answer.parts).equals(body), `room for ${room}`);
+    // What is in its way at first is the head.
+    const largest = Math.max(...answer.parts.map((part) => part.length));
+    if (room > 1) t.true(largest >= Math.min(room, body.length - 8192), `room for ${room}`);
+    else t.true(largest <= 8192);
+  }
+});
+
+test("a full socket gets one part at a time, and then the chunk itself again", async (t) => {
+  const body = letters(400_000);
+  const reactor = FakeReactor.with(() => body);
+  reactor.socketRoom = 0;
+  const slot = reactor.request();
+  let seen = 0;
+  const settled = async (): Promise<number[]> => {
+    for (let i = 0; i < 5; i++) {
+      reactor.turn();
+      await immediate();
+    }
+    const { parts } = reactor.answer(slot);
+    return parts.slice(seen, (seen = parts.length)).map((part) => part.length);
+  };
+  t.is((await settled()).length, 1); // with the head
+  reactor.left(slot);
+  const full = await settled();
+  t.is(full.length, 1);
+  reactor.socketRoom = 200_000;
+  reactor.left(slot);
+  const [now, ...further] = await settled();
+  t.is(now, 200_000);
+  t.is(further.length, 1);
+  await reactor.run();
+  t.true(Buffer.concat(reactor.answer(slot).parts).equals(body));
+});
+
+test("what a socket takes without end comes to a turn", async (t) => {
+  let pulled = 0;
+  const chunk = Buffer.alloc(64 * 1024);
+  const reactor = FakeReactor.with(() =>
+    reply(
+      200,
+      (function* () {
+        for (;;) {
+          pulled++;
+          yield chunk;
+        }
+      })(),
+      {},
+      1e12,
+    ),
+  );
+  reactor.socketRoom = 1e12;
+  const slot = reactor.request();
+  for (let i = 0; i < 5; i++) {
+    reactor.turn();
+    await immediate();
+    reactor.left(slot);
+  }
+  t.true(pulled > 16 && pulled < 200, String(pulled));
+  reactor.abandon(slot);
+  await reactor.run();
+});
+
+test("chunks of a body without a length are framed, however large", async (t) => {
+  const reactor = FakeReactor.with(() => later(letters(100_000)));
+  reactor.socketRoom = 1e9;
+  const answer = await reactor.fetch();
+  t.true(Buffer.concat(answer.parts).equals(letters(100_000)));
+  t.is(reactor.socketRoom, 1e9);
+});
+
 test("a generator without an end that never waits is held back too", async (t) => {
   let pulled = 0;
   const reactor = FakeReactor.with(function* () {

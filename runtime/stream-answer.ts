@@ -28,6 +28,11 @@ const FIRST_BYTES = 8 * 1024;
 const PART_BEFORE = 16;
 const PART_AFTER = 2;
 const PART_LEAST = 1024;
+// A chunk of which so much is left is sent from where it lies, if the socket has room for it: no copy, no memory of the
+// arena, and no further turn.
+const NOW_LEAST = 32 * 1024;
+// Then others have their turn.
+const NOW_MOST = 1024 * 1024;
 
 export function asBytes(chunk: unknown): Uint8Array {
   if (typeof chunk === "string") return Buffer.from(chunk);
@@ -86,6 +91,8 @@ export class StreamAnswer implements Waiter {
   #received = 0;
   #unsent = 0;
   #left = 0;
+  #now = true; // a chunk may be sent from where it lies, as far as is known
+  #nowLeft = NOW_MOST; // bytes that may be sent so before a turn
 
   #headOnly = false;
   #begun = false;
@@ -164,6 +171,7 @@ export class StreamAnswer implements Waiter {
   left(bytes: number): void {
     this.#unsent = Math.max(0, this.#unsent - bytes);
     this.#left += bytes;
+    this.#nowLeft = NOW_MOST;
     this.#pump();
   }
 
@@ -365,6 +373,11 @@ export class StreamAnswer implements Waiter {
 
   // False: waits, for what is unsent to leave or for memory.
   #part(): boolean {
+    if (this.#isLarge()) {
+      if (this.#unsent === 0 && this.#sendNow()) return true;
+      // What is on its way tells when the socket has room again.
+      if (this.#unsent > 0 && this.#now) return false;
+    }
     const { lane } = this.#exchange;
     // Whose last part has left may always send one more, be it small: a stream never stands still for good.
     const allowed = Math.min(lane.streamWindow(), FIRST_BYTES + this.#left);
@@ -383,6 +396,35 @@ export class StreamAnswer implements Waiter {
     return true;
   }
 
+  // Chunks of a body without a known length have to be framed, and a socket may take half a frame.
+  #isLarge(): boolean {
+    const first = this.#queue[0];
+    return this.#length >= 0 && first !== undefined && first.length - this.#queueStart >= NOW_LEAST;
+  }
+
+  // True: something of the first chunk has left.
+  #sendNow(): boolean {
+    const first = this.#queue[0];
+    if (first === undefined || this.#nowLeft === 0) return false;
+    const { lane, slot, generation } = this.#exchange;
+    const end = Math.min(first.length, this.#queueStart + this.#nowLeft);
+    const sent = lane.sendNow(slot, generation, first, this.#queueStart, end);
+    this.#now = sent >= 0;
+    if (sent <= 0) return false;
+    this.#nowLeft -= sent;
+    this.#left += sent;
+    this.#queued -= sent;
+    this.#advance(first, sent);
+    return true;
+  }
+
+  #advance(first: Uint8Array, count: number): void {
+    this.#queueStart += count;
+    if (this.#queueStart < first.length) return;
+    this.#queue.shift();
+    this.#queueStart = 0;
+  }
+
   // Moves bytes from the queue to shared memory.
   #write(offset: number, length: number): number {
     const { bytes } = this.#exchange.lane.region;
@@ -395,11 +437,7 @@ export class StreamAnswer implements Waiter {
       }
       bytes.set(first.subarray(this.#queueStart, this.#queueStart + count), offset + written);
       written += count;
-      this.#queueStart += count;
-      if (this.#queueStart === first.length) {
-        this.#queue.shift();
-        this.#queueStart = 0;
-      }
+      this.#advance(first, count);
     }
     this.#queued -= length;
     return length;

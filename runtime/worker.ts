@@ -63,8 +63,12 @@ async function start(data: WorkerData): Promise<void> {
       routes: data.routes.map((pattern) => ({ pattern, parameters: parameterNames(pattern) })),
       remoteAddress: (slot, generation) => addon.remoteAddress(data.shard, slot, generation),
     },
-    ringStandIn: () => {
-      addon.ringStandIn(data.shard);
+    calls: {
+      ringStandIn: () => {
+        addon.ringStandIn(data.shard);
+      },
+      sendNow: (slot, generation, bytes, start, end) =>
+        addon.sendNow(data.shard, data.lane, slot, generation, bytes, start, end),
     },
     hint,
     log: (entry) => {

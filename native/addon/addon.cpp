@@ -32,6 +32,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     add("live", live);
     add("ringStandIn", ring_stand_in);
     add("turn", turn);
+    add("sendNow", send_now);
     add("remoteAddress", remote_address);
     return exports;
 }

@@ -59,6 +59,7 @@ Napi::Value enter(const Napi::CallbackInfo& info);
 Napi::Value live(const Napi::CallbackInfo& info);
 Napi::Value ring_stand_in(const Napi::CallbackInfo& info);
 Napi::Value turn(const Napi::CallbackInfo& info);
+Napi::Value send_now(const Napi::CallbackInfo& info);
 Napi::Value remote_address(const Napi::CallbackInfo& info);
 
 }  // namespace pinion::addon

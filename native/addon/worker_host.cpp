@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <sys/socket.h>
 #include <uv.h>
+#include <algorithm>
 #include <ctime>
 #include <vector>
 
@@ -231,6 +232,18 @@ Napi::Value ring_stand_in(const Napi::CallbackInfo& info) {
 Napi::Value turn(const Napi::CallbackInfo& info) {
     shard_of(info).worker_flush(uint_of(info, 1));
     return info.Env().Undefined();
+}
+
+// sendNow(shard, lane, slot, generation, bytes, start, end)
+Napi::Value send_now(const Napi::CallbackInfo& info) {
+    void* data = nullptr;
+    std::size_t length = 0;  // 0 if the bytes have been detached
+    napi_get_typedarray_info(info.Env(), info[4], nullptr, &length, &data, nullptr, nullptr);
+    const std::size_t end = std::min<std::size_t>(length, std::size_t(info[6].As<Napi::Number>().Int64Value()));
+    const std::size_t start = std::min<std::size_t>(end, std::size_t(info[5].As<Napi::Number>().Int64Value()));
+    const std::int32_t sent = shard_of(info).send_now(uint_of(info, 1), uint_of(info, 2), uint_of(info, 3),
+                                                      static_cast<const char*>(data) + start, end - start);
+    return Napi::Number::New(info.Env(), sent);
 }
 
 // remoteAddress(shard, slot, generation): { address, port } | null

@@ -32,6 +32,9 @@ public:
     void accept(int listener, Token token, bool stream);
     Socket accept_waiting(int listener);
     PeerState peer_state(Socket socket) const { return io::peer_state(socket); }
+    std::int32_t send_now(Socket socket, const void* from, std::size_t length) {
+        return io::send_now(socket, from, length);
+    }
     void receive(Socket socket, Token token, bool stream) {
         arm_reader(socket, {token, stream ? Reading::stream : Reading::segment, nullptr, 0});
     }

@@ -180,6 +180,18 @@ void SimulatedKernel::send_vectored(Socket socket, Token token, const iovec* vec
     queue(std::move(operation));
 }
 
+std::int32_t SimulatedKernel::send_now(Socket socket, const void* from, std::size_t length) {
+    InFlight operation{.kind = Kind::send, .token = {}, .socket = socket, .ranges = {}, .sums = {}};
+    operation.ranges.push_back({const_cast<void*>(from), length});
+    if (length == 0) violated("an empty send", operation.token);
+    check_alone(operation);
+    if (!ready(operation)) return -EAGAIN;
+    step(operation);
+    const std::int32_t result = completed_.back().result;
+    completed_.pop_back();
+    return result;
+}
+
 void SimulatedKernel::shutdown_write(Socket socket, Token token) {
     for (const std::vector<InFlight>* each : {&queued_, &operations_})
         for (const InFlight& other : *each)

@@ -90,6 +90,7 @@ public:
     void receive_into(Socket socket, Token token, void* into, std::size_t length);
     void send(Socket socket, Token token, const void* from, std::size_t length);
     void send_vectored(Socket socket, Token token, const iovec* vectors, unsigned count);
+    std::int32_t send_now(Socket socket, const void* from, std::size_t length);
     void shutdown_write(Socket socket, Token token);
     void reset_on_close(Socket socket);
     void close(Socket socket, Token token);

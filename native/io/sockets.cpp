@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <algorithm>
 #include <cerrno>
 
 namespace pinion::io {
@@ -15,6 +16,14 @@ int accept_waiting(int listener) {
     do accepted = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     while (accepted < 0 && errno == EINTR);
     return accepted < 0 ? -errno : accepted;
+}
+
+std::int32_t send_now(int socket, const void* from, std::size_t length) {
+    constexpr std::size_t MOST = 1u << 30;  // the count fits
+    ssize_t sent;
+    do sent = ::send(socket, from, std::min(length, MOST), MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : std::int32_t(sent);
 }
 
 PeerState peer_state(int socket) {

@@ -56,6 +56,9 @@ public:
 
     Socket accept_waiting(int listener) { return io::accept_waiting(listener); }
     PeerState peer_state(Socket socket) const { return io::peer_state(socket); }
+    std::int32_t send_now(Socket socket, const void* from, std::size_t length) {
+        return io::send_now(socket, from, length);
+    }
 
     void receive(Socket socket, Token token, bool stream) {
         PINION_REFUSED(receive, token);

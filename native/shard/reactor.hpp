@@ -114,6 +114,11 @@ public:
     void drain();
     void reset_unfinished();
     bool drained() const { return draining_ && connections_.used() == 0; }
+    // From the lane's own thread: sends what comes next of the body of a streamed answer of known length from memory that
+    // stays the lane's. Bytes that the socket took: 0 if it is full, NOT_NOW if something comes first, or ever will.
+    static constexpr std::int32_t NOT_NOW = -1;
+    std::int32_t send_now(std::uint32_t lane, std::uint32_t slot, std::uint32_t generation, const void* data,
+                          std::size_t length);
     int remote_address(std::uint32_t slot, std::uint32_t generation, sockaddr_storage* address);
 
     Region& region() { return region_; }
@@ -366,9 +371,10 @@ private:
     static constexpr std::uint32_t LENT_START = 64;
     static constexpr std::uint32_t LENT_MAX = 1024;
     static constexpr std::uint32_t LARGE_BODY_BYTES = 64 * 1024;
-    static constexpr std::uint32_t BODY_HELD_MAX = 128 * 1024;        // of one request, unread by its handler
-    static constexpr std::uint32_t DISCARD_MAX = 256 * 1024;          // of a body that nobody wants; beyond: close
-    static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;    // unsent: no further request is read
+    static constexpr std::uint32_t BODY_HELD_MAX = 128 * 1024;      // of one request, unread by its handler
+    static constexpr std::uint32_t ENTRIES_WAITING = 32;            // on the lane: a body of which some is there waits
+    static constexpr std::uint32_t DISCARD_MAX = 256 * 1024;        // of a body that nobody wants; beyond: close
+    static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;  // unsent: no further request is read
     static constexpr std::uint32_t STREAM_WINDOW_BYTES = 128 * 1024;  // unsent of one streamed answer
     static constexpr std::uint32_t BANDED_SEGMENTS = 256;             // arenas of fewer have one reserve for all
     static constexpr std::uint32_t KEPT_PART = 32;                    // of the arena: one lane's kept bodies

@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <string_view>
 
@@ -61,6 +63,8 @@ void Reactor<K>::advance_order(Connection& connection) {
         if (connection.close_after) drop_later(connection);
     }
     if (!moved) return;
+    // The end of a stream may come when all of it has left.
+    if (connection.first == NONE && connection.output_first == NONE) connection.proven = true;
     if (connection.first == NONE && !connection.waits_for_slot() && !connection.head_complete) {
         const std::uint32_t wait = connection.head_length > 0 ? settings_.timeouts.head
                                    : draining_                ? DRAIN_IDLE_MS  // its answers did not say that it ends
@@ -116,6 +120,31 @@ void Reactor<K>::send_output(Connection& connection) {
         pieces[count++] = {const_cast<char*>(part.data), part.length};
     }
     kernel_.send_vectored(connection.socket, token, pieces, count);
+}
+
+// Parts that the lane has pushed and nobody has read yet would come first, too: that is the lane's to see to.
+template <class K>
+std::int32_t Reactor<K>::send_now(std::uint32_t lane, std::uint32_t slot, std::uint32_t generation, const void* data,
+                                  std::size_t length) {
+    if (slot >= exchanges_.capacity()) return NOT_NOW;
+    Exchange& exchange = exchanges_[slot];
+    if (exchange.generation != generation || exchange.stage != Stage::lane || exchange.lane != lane) return NOT_NOW;
+    const bool is_plain = exchange.begun && !exchange.is_head && !exchange.chunked_out && !exchange.until_close;
+    if (!is_plain || exchange.parts_first != NONE) return NOT_NOW;
+    Connection& connection = connections_[exchange.connection];
+    const bool is_next = connection.first == slot && connection.output_first == NONE && !connection.send_armed;
+    const bool goes_on = connection.state == ConnectionState::open || connection.state == ConnectionState::finishing;
+    // Of those who have not proven themselves a turn has its measure.
+    if (!is_next || !goes_on || !connection.proven) return NOT_NOW;
+    const std::size_t owed = std::min<std::uint64_t>(length, exchange.answer_left);
+    if (owed == 0) return NOT_NOW;
+    const std::int32_t sent = kernel_.send_now(connection.socket, data, owed);
+    if (sent == -EAGAIN || sent == -EWOULDBLOCK) return 0;
+    if (sent <= 0) return NOT_NOW;  // an ordinary send meets the same
+    exchange.answer_left -= std::uint32_t(sent);
+    exchange.answer_bytes += std::uint32_t(sent);
+    connection.sent_bytes += std::uint32_t(sent);
+    return sent;
 }
 
 // A short send is resumed where it stopped.

@@ -87,6 +87,13 @@ public:
         return end.unread() != 0 || end.relieved();
     }
 
+    std::int32_t send_now(std::uint32_t lane, std::uint32_t slot, std::uint32_t generation, const void* data,
+                          std::size_t length) override {
+        BatonHold hold(baton_);
+        if (reactor_.live_lane() != lane) return Reactor<K>::NOT_NOW;
+        return reactor_.send_now(lane, slot, generation, data, length);
+    }
+
     std::int32_t reserve_lane() override {
         BatonHold hold(baton_);
         const std::int32_t lane = reactor_.reserve_lane();

@@ -56,6 +56,9 @@ public:
     virtual std::uint64_t next_deadline_ms() const = 0;
     // The lane has entries or credits for its dispatcher: asked by a draining lane, which runs no turns.
     virtual bool lane_ready(std::uint32_t lane) = 0;
+    // Takes the baton. See Reactor::send_now.
+    virtual std::int32_t send_now(std::uint32_t lane, std::uint32_t slot, std::uint32_t generation, const void* data,
+                                  std::size_t length) = 0;
 
     // --- any thread, each takes the baton ---
     using Wake = void (*)(void* context);

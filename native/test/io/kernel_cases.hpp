@@ -23,6 +23,7 @@ namespace pinion::test {
     X(send_short, "send: short ones are resumed")                               \
     X(send_waits_for_room, "send: waits for room")                              \
     X(sends_alone, "send_lone: what has room, with its completion")             \
+    X(sends_now, "send_now: as much as there is room for")                      \
     X(send_vectored_in_order, "send_vectored: in order")                        \
     X(send_to_nobody, "send: EPIPE without a signal")                           \
     X(shutdown_write, "shutdown_write: half of the connection")                 \

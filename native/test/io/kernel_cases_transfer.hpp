@@ -382,6 +382,34 @@ void sends_alone() {
 }
 
 template <class K>
+void sends_now() {
+    Rig<K> rig;
+    OPENED(rig);
+    auto [client, socket] = rig.connected();
+    CHECK_EQ(rig.kernel.send_now(socket, "abc", 3), 3);
+    CHECK(client.read(3) == "abc");
+    // As much as there is room for.
+    const std::string bytes = pattern(16'000'000);
+    std::size_t sent = 0;
+    std::int32_t now = 0;
+    while ((now = rig.kernel.send_now(socket, bytes.data() + sent, bytes.size() - sent)) > 0) sent += std::size_t(now);
+    CHECK_EQ(now, -EAGAIN);
+    REQUIRE(sent > 0 && sent < bytes.size());
+    CHECK(rig.take_rest().empty());
+    // Behind it an ordinary send waits.
+    rig.kernel.send(socket, token(Operation::send), "x", 1);
+    CHECK(rig.take_rest().empty());
+    CHECK(client.read(sent) == bytes.substr(0, sent));
+    const std::vector<Completion> waited = rig.take(1);
+    REQUIRE_EQ(waited.size(), 1u);
+    CHECK_EQ(waited[0].result, 1);
+    CHECK(client.read(1) == "x");
+    client.reset();
+    for (int n = 0; n < 2; ++n) now = rig.kernel.send_now(socket, "abc", 3);
+    CHECK_EQ(now, -EPIPE);
+}
+
+template <class K>
 void send_vectored_in_order() {
     Rig<K> rig;
     OPENED(rig);

@@ -103,6 +103,9 @@ private:
         worker_plan_.part_max = dice_.between(1, 9000);
         worker_ = std::make_unique<SimulatedWorker>(dice_, worker_plan_);
         worker_->lane.attach(rig_.reactor->region().base(), rig_.reactor->region().lane_offset(lane));
+        worker_->send_now = [this, lane](std::uint32_t slot, std::uint32_t generation, std::string_view bytes) {
+            return rig_.reactor->send_now(lane, slot, generation, bytes.data(), bytes.size());
+        };
         rig_.reactor->go_live(lane);
         rig_.on_turn = [this] { worker_->step(); };
     }

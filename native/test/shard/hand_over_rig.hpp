@@ -68,6 +68,9 @@ public:
           async_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
         worker_.lane.attach(shard.region_base(), shard.lane_offset(lane));
         worker_.lane.ring_stand_in = [this] { shard_.ring_stand_in(); };
+        worker_.send_now = [this](std::uint32_t slot, std::uint32_t generation, std::string_view bytes) {
+            return shard_.send_now(lane_, slot, generation, bytes.data(), bytes.size());
+        };
         if (all_started != nullptr) {
             worker_.on_start = [all_started](std::uint32_t, std::uint32_t, std::uint32_t id) {
                 return all_started->add(id);

@@ -282,6 +282,10 @@ private:
         const Request& request = requests_[index];
         if (answer.close) closing_seen_ = true;
         if (request.close && !answer.close) return wrong("an answer that does not announce the end");
+        const bool tainted = plan_.tainted != nullptr && plan_.tainted->contains(request.id);
+        if (answer.status < 500 && !tainted && answer.head.find("\r\nDate: ") == std::string::npos) {
+            return wrong("an answer without a Date");  // RFC 9110 §6.6.1
+        }
         const auto as_wanted = [&] {
             switch (request.want) {
                 case Want::handler:
@@ -297,7 +301,7 @@ private:
             ++good;
             return;
         }
-        if (plan_.tainted != nullptr && plan_.tainted->contains(request.id)) return;
+        if (tainted) return;
         if (answer.status == 200 || plan_.kind) {
             return wrong("request " + std::to_string(request.id) + " (number " + std::to_string(index) + ") got " +
                          answer.head.substr(0, 40) + "... " + answer.body.substr(0, 60) + " (" +

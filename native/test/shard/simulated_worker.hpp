@@ -29,13 +29,16 @@ public:
 
     ScriptedLane lane;
     std::string problem;
+    // Reactor::send_now.
+    std::function<std::int32_t(std::uint32_t slot, std::uint32_t generation, std::string_view bytes)> send_now;
     // Looks at a request that starts; what it returns is wrong.
     std::function<std::string(std::uint32_t slot, std::uint32_t generation, std::uint32_t id)> on_start;
     bool idle() const { return !busy() && lane.unread() == 0; }
     // With what it has taken off its lane.
     bool busy() const { return !works_.empty() || !parts_.empty() || !lane.all_pushed(); }
     std::uint32_t started = 0;
-    std::uint64_t moved = 0;  // bytes of parts: an answer to HEAD has some, too
+    std::uint64_t sent_now = 0;  // bytes
+    std::uint64_t moved = 0;     // bytes of parts: an answer to HEAD has some, too
     std::size_t body_parts() const { return parts_.size(); }
 
     std::string state() const {
@@ -329,6 +332,16 @@ private:
         }
         // Backpressure, as a stream's high-water mark has it.
         if (work.sent - work.left > 8192 && !(lane.slot(slot).request_flags & layout::request_flag::HEAD)) return false;
+        // Whatever its connection and the answer's framing are; but in order.
+        if (send_now && work.sent == work.left && lane.all_pushed() && dice_.chance(30)) {
+            const std::int32_t now = send_now(slot, generation, rest.substr(0, dice_.between(1, plan_.part_max)));
+            if (now > 0) {
+                work.sent += std::size_t(now);
+                work.left += std::size_t(now);
+                sent_now += std::size_t(now);
+            }
+            if (now >= 0) return false;
+        }
         if (lane.part(slot, generation, piece) != Outcome::done) return false;
         work.sent += piece.size();
         moved += piece.size();

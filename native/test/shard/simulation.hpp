@@ -195,6 +195,12 @@ private:
             added.worker = std::make_unique<SimulatedWorker>(dice_, worker_plan_);
             added.worker->lane.attach(region.base(), region.lane_offset(added.lane));
             added.worker->region_size = std::uint32_t(region.size());
+            added.worker->send_now = [this, lane = added.lane](std::uint32_t slot, std::uint32_t generation,
+                                                               std::string_view bytes) {
+                return reactor_->live_lane() == lane
+                           ? reactor_->send_now(lane, slot, generation, bytes.data(), bytes.size())
+                           : -1;
+            };
             added.worker->on_start = [this](std::uint32_t slot, std::uint32_t generation, std::uint32_t id) {
                 return address_problem(slot, generation, id);
             };

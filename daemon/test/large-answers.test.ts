@@ -15,11 +15,10 @@ const LETTERS = `
 const HUGE = 40_000_000;
 const FILES = {
   "letters.ts": LETTERS,
-  "large.ts": `
+  "large.ts": `import { reply } from "pinion";
     import { createReadStream, openSync, unlinkSync, writeFileSync } from "node:fs";
     import { tmpdir } from "node:os";
     import { join } from "node:path";
-    import { reply } from "pinion";
     import { letters } from "./letters.ts";
     const bodies = new Map();
     function bytes(length) {

@@ -79,8 +79,8 @@ concept Kernel = requires(K kernel, Token token, Socket socket, Completion* out,
     // Sends may be short. The iovec array must live until the completion.
     kernel.send(socket, token, static_cast<const void*>(nullptr), std::size_t{});
     kernel.send_vectored(socket, token, static_cast<const iovec*>(nullptr), unsigned{});
-    // Without an operation: sends as much as the socket has room for, while no send of it is in flight, from memory that
-    // stays the caller's. Bytes, or -errno.
+    // Without an operation: sends as much as the socket has room for, while no send of it is in flight, and keeps none
+    // of the memory. Bytes, or -errno.
     { kernel.send_now(socket, static_cast<const void*>(nullptr), std::size_t{}) } -> std::same_as<std::int32_t>;
     // Takes effect at once: when no send of the socket is in flight.
     kernel.shutdown_write(socket, token);

@@ -115,7 +115,7 @@ public:
     void reset_unfinished();
     bool drained() const { return draining_ && connections_.used() == 0; }
     // From the lane's own thread: sends what comes next of the body of a streamed answer of known length, from memory
-    // that stays the lane's. Bytes that the socket took: 0 if it is full, NOT_NOW if something comes first, or ever will.
+    // that stays the lane's. Bytes that the socket took: 0 if it is full, NOT_NOW if something comes first.
     static constexpr std::int32_t NOT_NOW = -1;
     std::int32_t send_now(std::uint32_t lane, std::uint32_t slot, std::uint32_t generation, const void* data,
                           std::size_t length);

@@ -29,12 +29,17 @@ constexpr std::int64_t STILL_NS = 1'000'000'000;  // a log that has not moved fo
 // CLOCK_MONOTONIC. Writers end one after the other, on one thread, and share what time there is.
 std::atomic<std::int64_t> end_ns{INT64_MAX};
 
-timespec time_of(std::int64_t nanoseconds) { return {nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000}; }
-
-std::int64_t monotonic_ns() {
+std::int64_t nanoseconds(clockid_t clock) {
     timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return std::int64_t(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+// False: the thread has not ended within `wait` nanoseconds. (TSan does not know pthread_clockjoin_np.)
+bool join_within(pthread_t thread, std::int64_t wait) {
+    const std::int64_t until = nanoseconds(CLOCK_REALTIME) + wait;
+    const timespec time{until / 1'000'000'000, until % 1'000'000'000};
+    return pthread_timedjoin_np(thread, nullptr, &time) == 0;
 }
 
 // Whose turn it is to write, first come, first served: with a plain mutex one of two busy writers could keep the other
@@ -123,17 +128,16 @@ LineWriter::~LineWriter() {
     if (!running_) return;
     while (true) {
         const std::uint64_t moved = order().moved.load(std::memory_order_relaxed);
-        const std::int64_t now = monotonic_ns();
-        const timespec until = time_of(std::min(now + STILL_NS, end_ns.load()));
-        if (pthread_clockjoin_np(thread_, nullptr, CLOCK_MONOTONIC, &until) == 0) return;
+        const std::int64_t now = nanoseconds(CLOCK_MONOTONIC);
+        if (join_within(thread_, std::min(STILL_NS, end_ns.load() - now))) return;
         if (order().moved.load(std::memory_order_relaxed) == moved) end_ns = now;  // for the others, too
-        if (monotonic_ns() >= end_ns.load()) break;
+        if (nanoseconds(CLOCK_MONOTONIC) >= end_ns.load()) break;
     }
     pthread_detach(thread_);
 }
 
 void LineWriter::end_within(std::uint32_t milliseconds) {
-    end_ns = std::min(end_ns.load(), monotonic_ns() + std::int64_t(milliseconds) * 1'000'000);
+    end_ns = std::min(end_ns.load(), nanoseconds(CLOCK_MONOTONIC) + std::int64_t(milliseconds) * 1'000'000);
 }
 
 void LineWriter::add(std::string_view line) {

@@ -83,7 +83,9 @@ public:
         for (; seen_head_ != head; ++seen_head_) waiting_ -= waiting_ > 0 && is_request(requests_[seen_head_ & mask_]);
         return mask_ + 1 - used;
     }
-    std::uint32_t request_capacity() const { return mask_ + 1; }
+    // Entries on the ring that the worker has not taken; and those of them that are no requests.
+    std::uint32_t entries() { return mask_ + 1 - request_space(); }
+    std::uint32_t events() { return entries() - waiting_; }
     // Requests on the ring that the worker has not taken, as of the last request_space().
     std::uint32_t waiting() const { return waiting_; }
     // Calls `each` with the entries of these, oldest first, until it returns false.

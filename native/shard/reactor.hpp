@@ -151,6 +151,7 @@ private:
     // --- reactor_turn.hpp ---
     void read_clock();
     void finish_turn();
+    bool lane_is_crowded();
     void serve_waiting();
     bool send_lone();
     void settle_marked();
@@ -360,7 +361,8 @@ private:
     void give_hold(Hold hold);
     void log_access(Connection& connection, const Exchange& exchange, bool aborted);
 
-    static constexpr std::uint32_t BATCH = 128;
+    static constexpr std::uint32_t BATCH = 128;            // completions of a turn
+    static constexpr std::uint32_t BATCH_CROWDED = 16;     // the same, while the lane is crowded
     static constexpr std::uint32_t PIPELINED_MAX = 1024;   // begun in a turn, beside the first of each connection
     static constexpr std::uint32_t NEWCOMERS = 8;          // whose first words are heard in a turn
     static constexpr std::uint32_t NEWCOMERS_WAITING = 4;  // on the lane: then their requests and streams wait
@@ -368,13 +370,14 @@ private:
     static constexpr std::uint32_t NEWCOMERS_OUTPUT = 128 * 1024;  // bytes that a turn sends to them
     static constexpr std::uint32_t NEWCOMERS_SENDS = 8;            // or in so many sends
     static constexpr std::uint32_t EXPIRIES = 64;                  // of deadlines, in a turn
+    static constexpr std::uint32_t EXPIRIES_CROWDED = 4;           // the same, while the lane is crowded
     static constexpr std::uint32_t LENT_START = 64;
     static constexpr std::uint32_t LENT_MAX = 1024;
     static constexpr std::uint32_t LARGE_BODY_BYTES = 64 * 1024;
-    static constexpr std::uint32_t BODY_HELD_MAX = 128 * 1024;      // of one request, unread by its handler
-    static constexpr std::uint32_t ENTRIES_WAITING = 32;            // on the lane: a body of which some is there waits
-    static constexpr std::uint32_t DISCARD_MAX = 256 * 1024;        // of a body that nobody wants; beyond: close
-    static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;  // unsent: no further request is read
+    static constexpr std::uint32_t BODY_HELD_MAX = 128 * 1024;        // of one request, unread by its handler
+    static constexpr std::uint32_t ENTRIES_WAITING = 32;              // on the lane: it is crowded
+    static constexpr std::uint32_t DISCARD_MAX = 256 * 1024;          // of a body that nobody wants; beyond: close
+    static constexpr std::uint32_t OUTPUT_HIGH_WATER = 256 * 1024;    // unsent: no further request is read
     static constexpr std::uint32_t STREAM_WINDOW_BYTES = 128 * 1024;  // unsent of one streamed answer
     static constexpr std::uint32_t BANDED_SEGMENTS = 256;             // arenas of fewer have one reserve for all
     static constexpr std::uint32_t KEPT_PART = 32;                    // of the arena: one lane's kept bodies

@@ -128,9 +128,8 @@ bool Reactor<K>::body_room(const Exchange& exchange) {
     if (exchange.stage != Stage::lane) return true;
     // Requests wait behind parts, and parts may come more quickly than handlers take them.
     LaneEnd& lane = lanes_[exchange.lane];
-    const std::uint32_t space = lane.request_space();
-    if (exchange.body_held > 0 && lane.request_capacity() - space >= ENTRIES_WAITING) return false;
-    return space > 4 * settings_.limits.slots;
+    if (exchange.body_held > 0 && lane.entries() >= ENTRIES_WAITING) return false;
+    return lane.request_space() > 4 * settings_.limits.slots;
 }
 
 // The caller has made sure of body_room(). `type`: body or trailers; both are given back by `consumed`.

@@ -75,7 +75,8 @@ bool Reactor<K>::turn(io::Driver driver) {
     newcomers_turn();
     slot_came_back();  // before those who have not waited
     turn_came();
-    const unsigned count = kernel_.harvest(completions_, BATCH);
+    const unsigned batch = lane_is_crowded() ? BATCH_CROWDED : BATCH;
+    const unsigned count = kernel_.harvest(completions_, batch);
     for (unsigned i = 0; i < count; ++i) {
         // Segment n + 1 is on its way into the cache while n is worked on.
         if (i + 1 < count && completions_[i + 1].segment != io::NO_SEGMENT) {
@@ -101,7 +102,7 @@ bool Reactor<K>::turn(io::Driver driver) {
         }
     }
     finish_turn();
-    return count == BATCH || turn_owed();
+    return count == batch || turn_owed();
 }
 
 template <class K>
@@ -114,7 +115,8 @@ void Reactor<K>::flush(io::Driver driver) {
 template <class K>
 void Reactor<K>::finish_turn() {
     read_lanes();
-    timers_.advance(clock_.now_ms, EXPIRIES, [this](std::uint32_t index) { expired(index); });
+    timers_.advance(clock_.now_ms, lane_is_crowded() ? EXPIRIES_CROWDED : EXPIRIES,
+                    [this](std::uint32_t index) { expired(index); });
     if (accept_retry_ms_ != 0 && clock_.now_ms >= accept_retry_ms_) {
         accept_retry_ms_ = 0;
         for (std::uint32_t i = 0; i < settings_.listeners.size(); ++i) arm_accept(i);
@@ -134,6 +136,13 @@ void Reactor<K>::finish_turn() {
     }
     kernel_.submit();
     if (log_) log_->flush();
+}
+
+// Bodies, their ends and aborts come more quickly than handlers take them, and requests wait behind them.
+template <class K>
+bool Reactor<K>::lane_is_crowded() {
+    LaneEnd* lane = live();
+    return lane != nullptr && lane->events() >= ENTRIES_WAITING;
 }
 
 // Those whom what has come back may serve, and everybody to whom something has happened.

@@ -2,6 +2,7 @@
 // mapping; of what the worker writes, only its own counts are read, and checked.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -85,7 +86,10 @@ public:
     }
     // Entries on the ring that the worker has not taken; and those of them that are no requests.
     std::uint32_t entries() { return mask_ + 1 - request_space(); }
-    std::uint32_t events() { return entries() - waiting_; }
+    std::uint32_t events() {
+        const std::uint32_t all = entries();
+        return all - std::min(waiting_, all);
+    }
     // Requests on the ring that the worker has not taken, as of the last request_space().
     std::uint32_t waiting() const { return waiting_; }
     // Calls `each` with the entries of these, oldest first, until it returns false.

@@ -11,7 +11,8 @@
 //   reactor_input.hpp       heads
 //   reactor_body.hpp        bodies
 //   reactor_admission.hpp   which requests are taken, and how much of the arena one may hold
-//   reactor_request.hpp     routes, native answers, refusals
+//   reactor_request.hpp     routes
+//   reactor_own_answers.hpp fixed answers, refusals
 //   reactor_lanes.hpp       what crosses to the workers and back
 //   reactor_answers.hpp     what the workers answer
 //   reactor_kept.hpp        bodies that are kept for the workers' next answers
@@ -19,6 +20,7 @@
 //   reactor_output.hpp      answers in order, sends
 #pragma once
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <string>
@@ -32,6 +34,7 @@
 #include "io/kernel.hpp"
 #include "shard/access_log.hpp"
 #include "shard/address_table.hpp"
+#include "shard/kept_dates.hpp"
 #include "shard/lane.hpp"
 #include "shard/records.hpp"
 #include "shard/region.hpp"
@@ -157,8 +160,11 @@ private:
     void settle_marked();
     void lend_segments();
     // Each holds 18 bytes of the arena at least, but for what stands between bodies, and for kept bodies, each behind a
-    // head of its own; the table is touched as it is used.
-    std::uint32_t most_parts() const { return settings_.limits.arena_bytes / 16 + settings_.limits.connections * 2; }
+    // head of its own; and an answer for which there is no memory has three, behind a 100. The table is touched as it
+    // is used.
+    std::uint32_t most_parts() const {
+        return settings_.limits.arena_bytes / 16 + (settings_.limits.slots + settings_.limits.connections) * 4;
+    }
 
     // --- reactor_accept.hpp ---
     void arm_accept(std::uint32_t listener);
@@ -302,14 +308,23 @@ private:
                               std::string_view path);
     void fill_slot(std::uint32_t index, const http::Head& head, const char* base, const http::Match& match);
     std::uint32_t handler_timeout(const Exchange& exchange) const;
-    void answer_natively(Exchange& exchange, std::uint16_t status, std::string_view fields, std::string_view body,
-                         layout::ContentType type = layout::ContentType::text_plain);
-    void answer_status(Exchange& exchange, std::uint16_t status, bool close = false);
-    void answer_without_memory(Exchange& exchange);
-    void refuse(Connection& connection, std::uint16_t status);
-    void refuse_without_slot(Connection& connection);
     void release(Exchange& exchange);
     std::uint32_t index_of(const Exchange& exchange) const { return std::uint32_t(&exchange - &exchanges_[0]); }
+
+    // --- reactor_own_answers.hpp ---
+    void answer_natively(Exchange& exchange, std::uint16_t status, std::string_view fields, std::string_view body,
+                         layout::ContentType type = layout::ContentType::text_plain);
+    bool write_natively(Exchange& exchange, std::uint16_t status, std::string_view fields, std::string_view body,
+                        layout::ContentType type);
+    void answer_status(Exchange& exchange, std::uint16_t status, bool close = false);
+    struct Text {
+        std::string_view bytes;
+        Hold hold;
+    };
+    std::array<Text, 3> texts_of(std::uint16_t status);
+    void answer_in_texts(Exchange& exchange, std::uint16_t status);
+    void refuse(Connection& connection, std::uint16_t status);
+    void refuse_without_slot(Connection& connection, std::uint16_t status);
 
     // --- reactor_lanes.hpp ---
     LaneEnd* live();
@@ -411,6 +426,7 @@ private:
     base::TimerWheel timers_;
     http::Router router_;
     http::DateLine date_;
+    KeptDates kept_dates_;
     LaneEnd lanes_[layout::MAX_LANES];
     std::uint32_t live_ = NONE;
     std::uint32_t broken_lanes_ = 0;
@@ -455,19 +471,20 @@ private:
 
 }  // namespace pinion::shard
 
-#include "shard/reactor_accept.hpp"      // IWYU pragma: export
-#include "shard/reactor_admission.hpp"   // IWYU pragma: export
-#include "shard/reactor_answers.hpp"     // IWYU pragma: export
-#include "shard/reactor_body.hpp"        // IWYU pragma: export
-#include "shard/reactor_connection.hpp"  // IWYU pragma: export
-#include "shard/reactor_input.hpp"       // IWYU pragma: export
-#include "shard/reactor_kept.hpp"        // IWYU pragma: export
-#include "shard/reactor_lane_life.hpp"   // IWYU pragma: export
-#include "shard/reactor_lanes.hpp"       // IWYU pragma: export
-#include "shard/reactor_newcomers.hpp"   // IWYU pragma: export
-#include "shard/reactor_output.hpp"      // IWYU pragma: export
-#include "shard/reactor_receive.hpp"     // IWYU pragma: export
-#include "shard/reactor_request.hpp"     // IWYU pragma: export
-#include "shard/reactor_stalled.hpp"     // IWYU pragma: export
-#include "shard/reactor_turn.hpp"        // IWYU pragma: export
-#include "shard/reactor_waiting.hpp"     // IWYU pragma: export
+#include "shard/reactor_accept.hpp"       // IWYU pragma: export
+#include "shard/reactor_admission.hpp"    // IWYU pragma: export
+#include "shard/reactor_answers.hpp"      // IWYU pragma: export
+#include "shard/reactor_body.hpp"         // IWYU pragma: export
+#include "shard/reactor_connection.hpp"   // IWYU pragma: export
+#include "shard/reactor_input.hpp"        // IWYU pragma: export
+#include "shard/reactor_kept.hpp"         // IWYU pragma: export
+#include "shard/reactor_lane_life.hpp"    // IWYU pragma: export
+#include "shard/reactor_lanes.hpp"        // IWYU pragma: export
+#include "shard/reactor_newcomers.hpp"    // IWYU pragma: export
+#include "shard/reactor_output.hpp"       // IWYU pragma: export
+#include "shard/reactor_own_answers.hpp"  // IWYU pragma: export
+#include "shard/reactor_receive.hpp"      // IWYU pragma: export
+#include "shard/reactor_request.hpp"      // IWYU pragma: export
+#include "shard/reactor_stalled.hpp"      // IWYU pragma: export
+#include "shard/reactor_turn.hpp"         // IWYU pragma: export
+#include "shard/reactor_waiting.hpp"      // IWYU pragma: export

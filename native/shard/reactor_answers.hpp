@@ -240,7 +240,7 @@ void Reactor<K>::answer_without_head(LaneEnd& lane, Exchange& exchange, bool las
         abandon(exchange, layout::AbortReason::client_gone);
     }
     ++counters_.refused;
-    answer_without_memory(exchange);
+    answer_in_texts(exchange, 503);
 }
 
 // A part lies in the lane's credits, with room for a chunk's size line before it and for its CRLF behind it.

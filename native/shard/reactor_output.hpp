@@ -219,6 +219,7 @@ void Reactor<K>::give_hold(Hold hold) {
         case HoldKind::none: return;
         case HoldKind::segments: return segments_.drop_range(hold.offset, hold.length);
         case HoldKind::block: return segments_.give_block(hold.offset, hold.length);
+        case HoldKind::date: return kept_dates_.give(hold.offset);
     }
 }
 

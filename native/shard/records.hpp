@@ -14,10 +14,10 @@
 namespace pinion::shard {
 
 // What a range of memory is given back to.
-enum class HoldKind : std::uint8_t { none, segments, block };
+enum class HoldKind : std::uint8_t { none, segments, block, date };
 
 struct Hold {
-    std::uint32_t offset = 0;  // region offset
+    std::uint32_t offset = 0;  // region offset; of a date its number
     std::uint32_t length = 0;
     HoldKind kind = HoldKind::none;
 };

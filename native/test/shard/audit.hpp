@@ -85,6 +85,7 @@ private:
     void use(const shard::Hold& hold, const char* whose) {
         if (hold.kind == shard::HoldKind::segments) use_range(hold.offset, hold.length, whose);
         if (hold.kind == shard::HoldKind::block) blocks_ += hold.length;
+        if (hold.kind == shard::HoldKind::date) ++dates_;
     }
     // Returns the last part.
     std::uint32_t walk_parts(std::uint32_t first) {
@@ -112,6 +113,7 @@ private:
         }
         expect_equal(reactor_.parts_.used(), parts_, "parts of answers");
         expect_equal(reactor_.vectors_.used(), vectors_, "arrays of vectored sends");
+        expect_equal(reactor_.kept_dates_.users(), dates_, "users of kept dates");
         const memory::Arena& arena = reactor_.segments_.arena();
         const std::uint64_t lent = reactor_.kernel_.lent();
         expect_equal(arena.total_bytes(), arena.free_bytes() + (lent + held) * SEGMENT + blocks_,
@@ -359,7 +361,8 @@ private:
     std::set<std::uint32_t> queued_;
     std::uint32_t held_[layout::MAX_LANES] = {};
     std::uint64_t blocks_ = 0;
-    std::uint32_t parts_ = 0, vectors_ = 0, waiting_ = 0, on_lists_ = 0, stalled_ = 0, dirty_ = 0, behind_ = 0;
+    std::uint32_t parts_ = 0, dates_ = 0, vectors_ = 0, waiting_ = 0, on_lists_ = 0, stalled_ = 0, dirty_ = 0,
+                  behind_ = 0;
 };
 
 // The first thing that does not add up in a reactor; empty: none.

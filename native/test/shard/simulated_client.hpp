@@ -283,7 +283,7 @@ private:
         if (answer.close) closing_seen_ = true;
         if (request.close && !answer.close) return wrong("an answer that does not announce the end");
         const bool tainted = plan_.tainted != nullptr && plan_.tainted->contains(request.id);
-        if (answer.status < 500 && !tainted && answer.head.find("\r\nDate: ") == std::string::npos) {
+        if (!tainted && answer.head.find("\r\nDate: ") == std::string::npos) {
             return wrong("an answer without a Date");  // RFC 9110 §6.6.1
         }
         const auto as_wanted = [&] {

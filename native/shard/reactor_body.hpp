@@ -94,8 +94,8 @@ void Reactor<K>::body_complete(Exchange& exchange) {
 template <class K>
 void Reactor<K>::body_broke_off(Connection& connection) {
     Exchange& body = exchanges_[connection.body];
-    push_body_end(body, true);
     if (!settings_.half_open || body.begun || !body.linked) return terminate(connection, false);
+    // Its handler learns that the client is gone, and by that of its body: thousands may break off at once.
     abandon(body, layout::AbortReason::client_gone);
     mark(connection);
     answer_status(body, 400, true);

@@ -104,16 +104,16 @@ void Reactor<K>::stream_ended(Connection& connection) {
     if (!settings_.half_open && connection.first != NONE && connection.body == NONE) {
         return terminate(connection, false);
     }
-    // Mostly it is gone. Handlers may stop; what they answer is sent all the same. The signal fires before a body that
-    // breaks off fails: its handler may be over with that.
+    // What has been received and not been read may be the rest of a body.
+    const std::uint32_t broken = connection.input_first == NONE ? connection.body : NONE;
+    // Mostly it is gone. Handlers may stop; what they answer is sent all the same.
     for (std::uint32_t i = connection.first; i != NONE; i = exchanges_[i].next) {
         Exchange& exchange = exchanges_[i];
-        if (exchange.stage == Stage::lane) {
+        if (exchange.stage == Stage::lane && i != broken) {
             push(exchange.lane, EntryType::abort, exchange, std::uint32_t(layout::AbortReason::half_closed));
         }
     }
-    // What has been received and not been read may be the rest of a body.
-    if (connection.body != NONE && connection.input_first == NONE) return body_broke_off(connection);
+    if (broken != NONE) return body_broke_off(connection);
     // A head that will never be whole; its rest may be among what has been received and not been read.
     if (connection.head_length > 0 && !connection.has_input() && connection.first == NONE &&
         connection.output_first == NONE) {

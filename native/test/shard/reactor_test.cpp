@@ -374,6 +374,38 @@ REACTOR_TEST(QueuedSurvive,
     rig.check_all_returned();
 }
 
+REACTOR_TEST(BodyBreaksOff,
+             "reactor: a body that breaks off is one entry for its handler, and a half-close for earlier ones") {
+    ReactorRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    auto peer = rig.connect();
+    peer->write(get("/h/earlier") + "POST /h/body HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\nsome");
+    const Started earlier = next_request(rig);
+    const Started body = next_request(rig);
+    layout::Entry entry;
+    CHECK(rig.until([&] { return rig.worker.pop(entry); }));
+    CHECK_EQ(EntryType(entry.head & 0xff), EntryType::body);
+    rig.worker.push(EntryType::consumed, body.slot, body.generation, entry.argument, entry.argument2);
+    peer->shutdown_write();
+    const auto is_abort = [&](Started of, layout::AbortReason reason) {
+        CHECK(rig.until([&] { return rig.worker.pop(entry); }));
+        return EntryType(entry.head & 0xff) == EntryType::abort && entry.head >> 8 == of.slot &&
+               layout::AbortReason(entry.argument) == reason;
+    };
+    CHECK(is_abort(earlier, layout::AbortReason::half_closed));
+    CHECK(is_abort(body, layout::AbortReason::client_gone));
+    rig.quiet(5);
+    CHECK(!rig.worker.pop(entry));
+    rig.worker.push(EntryType::give_back, body.slot, body.generation);
+    rig.worker.answer(earlier.slot, earlier.generation, {.body = "earlier"});
+    CHECK(rig.until([&] { return peer->ended; }));
+    REQUIRE_EQ(peer->in.answers.size(), 2u);
+    CHECK_EQ(peer->in.answers[0].body, "earlier");
+    CHECK_EQ(peer->in.answers[1].status, 400u);
+    rig.check_all_returned();
+}
+
 // --- a worker that breaks the rules (HOSTILE 31) ---
 
 // Each entry, or count, that cannot be: the lane is given up, its request gets a 502, the reactor goes on.

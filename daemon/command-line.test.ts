@@ -31,6 +31,34 @@ test("a port by another name: where it goes here", (t) => {
   t.notRegex(run("serve", "--nope").error, /:8080/);
 });
 
+test("an address that is none is wrong usage", (t) => {
+  const { status, error } = run("serve", "--listen", "8080");
+  t.is(status, 2);
+  t.regex(error, /^pinion: --listen 8080: /);
+});
+
+test("a long list of routes goes through a pipe whole", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "pinion-routes-"));
+  t.teardown(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const file = join(folder, "pinion.yaml");
+  const count = 3000;
+  const routes = Array.from(
+    { length: count },
+    (_, i) => `  - { path: /a-route-of-many/${i}, respond: {} }\n`,
+  );
+  writeFileSync(file, `routes:\n${routes.join("")}`);
+  const { stdout } = spawnSync(
+    "sh",
+    ["-c", `"$0" "$1" routes "$2" | (sleep 1; cat)`, process.execPath, MAIN, file],
+    {
+      encoding: "utf8",
+    },
+  );
+  t.is(stdout.match(/a-route-of-many/g)?.length, count);
+});
+
 test("the help names the reference of the keys, which is there", (t) => {
   const path = /^The configuration's keys: (\/.*)$/m.exec(run("--help").out)?.[1] ?? "";
   t.true(existsSync(path), path);

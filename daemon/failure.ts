@@ -9,6 +9,12 @@ export class PlanRefused extends Error {
   }
 }
 
+/** A mistake on the command line. */
+export class UsageError extends Error {
+  override name = "UsageError";
+  readonly code = "PINION_USAGE";
+}
+
 export const FAILED = 1;
 export const MISUSED = 2;
 
@@ -19,6 +25,10 @@ export function reportFailure(error: unknown): number {
   const { code, message, stack } = error as NodeJS.ErrnoException;
   if (code === "PINION_CONFIG") {
     console.error(message);
+    return MISUSED;
+  }
+  if (code === "PINION_USAGE") {
+    console.error(`pinion: ${message}`);
     return MISUSED;
   }
   // A mistake of ours shows its stack; what the machine or the user can change, its sentence.

@@ -3,14 +3,15 @@
 import { reportFailure } from "./failure.js";
 import { parseServe } from "./serve-arguments.js";
 
-async function run(words: readonly string[]): Promise<number> {
-  const serving = parseServe(words);
-  if (serving === undefined) {
-    const { runCommand } = await import("./command-line.js");
-    return runCommand(words);
-  }
+const words = process.argv.slice(2);
+const serving = parseServe(words);
+if (serving !== undefined) {
   const { serveFile } = await import("./supervisor/serve.js");
-  return serveFile(serving);
+  process.exit(await serveFile(serving).catch(reportFailure));
 }
-
-process.exit(await run(process.argv.slice(2)).catch(reportFailure));
+const { runCommand } = await import("./command-line.js");
+const exitCode = await runCommand(words).catch(reportFailure);
+// A pipe takes what it has room for: the rest is still on its way.
+process.stdout.write("", () => {
+  process.stderr.write("", () => process.exit(exitCode));
+});

@@ -40,6 +40,13 @@ test("health routes come last and can be left out", (t) => {
   t.deepEqual(plan("health: { enabled: false }\n").native, []);
 });
 
+test("a handler without methods does not answer where a health check does", (t) => {
+  t.throws(
+    () => plan("health: { live: /healthz }\nroutes: [{ path: /healthz, handler: ./routes.js }]\n"),
+    { message: /:2:18: GET \/healthz is already answered by health\.live/ },
+  );
+});
+
 test("routes with the same module and options share a handler", (t) => {
   const { native, handlers } = plan(
     "routes:\n  - { path: /a, handler: ./routes.js }\n  - { path: /b, handler: ./routes.js, options: 1 }\n  - { path: /c, handler: ./routes.js }\n",

@@ -2,6 +2,7 @@
 import type { NativeRoute } from "../runtime/addon.js";
 import type { HandlerSource } from "../runtime/messages.js";
 import { METHODS, type Method } from "../runtime/methods.js";
+import { healthClaims } from "./config/checks.js";
 import { findClashes } from "./config/patterns.js";
 import { byPosition, ConfigError, type Problem } from "./config/problem.js";
 import type { LoadedConfig } from "./config/load.js";
@@ -39,14 +40,15 @@ export function planRoutes(loaded: LoadedConfig, modules: Modules): RoutePlan {
   const unfit = config.routes.flatMap((route, index) =>
     checkExports(route, index, loaded, modules),
   );
-  const clashes = findClashes(
-    config.routes.map((route, index) => ({
+  const clashes = findClashes([
+    ...healthClaims(config.health, document),
+    ...config.routes.map((route, index) => ({
       pattern: route.path,
       methods: methodsOf(route, modules),
       name: `routes[${index}]`,
       offset: document.valueOffset(["routes", index, "path"]),
     })),
-  );
+  ]);
   const problems = [...unfit, ...clashes].sort(byPosition);
   if (problems.length > 0) throw new ConfigError(problems, loaded.name, loaded.source);
   return { native: [...native, ...healthRoutes(config)], handlers };

@@ -1,4 +1,7 @@
 import test from "ava";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { bodyText, type FakeAnswer, FakeReactor } from "./fake-reactor.test.support.js";
 import { AnswerFlag, ContentType, SlotState } from "./layout.generated.js";
 import { type Answer, type Body, reply } from "./reply.js";
@@ -411,6 +414,32 @@ test("HEAD: a short body is measured and sent along, a long one only measured", 
     t.true(bodyText(answer).length <= 10);
     t.is(answer.state, "complete");
   }
+});
+
+test("a fetched Response has no coding any more where fetch() has undone it", async (t) => {
+  const codings: Record<string, [coding: string, bytes: Buffer, isKept: boolean]> = {
+    "/gzip": ["gzip", gzipSync("hello"), false],
+    "/both": ["Deflate, br", brotliCompressSync(deflateSync("hello")), false],
+    "/own": ["rot13", Buffer.from("uryyb"), true],
+    "/none": ["", Buffer.from("hello"), false],
+  };
+  const upstream = createServer(({ url = "" }, response) => {
+    const [coding, bytes] = codings[url] ?? ["", Buffer.alloc(0)];
+    if (coding !== "") response.setHeader("Content-Encoding", coding);
+    response.setHeader("X-Kept", "1").end(bytes);
+  });
+  await new Promise<void>((done) => upstream.listen(0, "127.0.0.1", done));
+  t.teardown(() => upstream.close());
+  const { port } = upstream.address() as AddressInfo;
+  for (const [path, [coding, , isKept]] of Object.entries(codings)) {
+    const answer = await answered(await fetch(`http://127.0.0.1:${port}${path}`));
+    const names = answer.fields.map(([name]) => name.toLowerCase());
+    t.true(names.includes("x-kept"));
+    t.is(names.includes("content-encoding"), isKept, coding);
+    t.is(bodyText(answer), isKept ? "uryyb" : "hello", coding);
+  }
+  const own = new Response(gzipSync("hello"), { headers: { "Content-Encoding": "gzip" } });
+  t.deepEqual((await answered(own)).fields, [["content-encoding", "gzip"]]);
 });
 
 test("a web Response: status, fields without framing, body", async (t) => {

@@ -357,7 +357,7 @@ function answerResponse(exchange: Exchange, response: Response): void {
       "the handler returned a Response whose body has been read: return its clone(), or a new one",
     );
   }
-  const fields = fieldsOfResponse(response.headers);
+  const fields = fieldsOfResponse(response);
   const body = hasNoBody(response.status) ? null : response.body;
   if (fields.contentType < 0) fields.contentType = ContentType.none;
   answerBody(exchange, body, response.status, fields, -1);

@@ -102,6 +102,26 @@ test("a slow reader gets every byte in order and pulls part by part", async (t) 
   t.is(reactor.consumed.length, 20);
 });
 
+test("who still reads when the answer goes out gets an error, not an end that is none", async (t) => {
+  for (const size of [100, 2000, UNREAD_MAX]) {
+    let read: Promise<unknown> = Promise.resolve();
+    const reactor = FakeReactor.with(async (request) => {
+      const parts = request[Symbol.asyncIterator]();
+      await parts.next();
+      read = immediate().then(async () => {
+        for (let part = await parts.next(); part.done !== true; part = await parts.next());
+      });
+      return "early";
+    });
+    const slot = reactor.request({ method: "POST", more: true });
+    for (let i = 0; i < 4; i++) reactor.body(slot, Buffer.alloc(size));
+    reactor.bodyEnd(slot);
+    await reactor.run();
+    t.is(bodyText(reactor.answer(slot)), "early");
+    await t.throwsAsync(read, { code: "PINION_REQUEST_OVER" }, String(size));
+  }
+});
+
 test("a part larger than the high-water mark passes", async (t) => {
   const reactor = FakeReactor.with(async (request) => {
     await immediate();

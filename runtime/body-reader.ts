@@ -136,6 +136,8 @@ export class BodyReader {
   discard(): void {
     if (this.#discarded) return;
     this.#discarded = true;
+    // Whoever goes on reading must not take what has been dropped for the end.
+    if (this.#unread.length > 0 || this.#held.length > 0) this.#error ??= new RequestOverError();
     this.#release();
     if (this.#ended) return;
     this.#lane.push(EntryType.bodyDiscard, this.#slot, this.#generation, 0, 0);

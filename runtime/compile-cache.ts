@@ -34,6 +34,8 @@ export interface Inputs {
   files: [path: string, hash: string][];
   /** Absolute paths that imports of packages lead to: they have to be there. */
   packages: string[];
+  /** Absolute paths of settings that would come before those that were read: they have to be missing. */
+  missing: string[];
 }
 
 interface Manifest extends Compiled {
@@ -69,6 +71,7 @@ export class CompileCache {
       const isFresh =
         manifest.inputs.files.every(([input, was]) => hashOf(input) === was) &&
         manifest.inputs.packages.every((path) => existsSync(path)) &&
+        !manifest.inputs.missing.some((path) => existsSync(path)) &&
         manifest.outputs.every((name) => existsSync(join(manifest.folder, name)));
       if (!isFresh) return null;
       touch(manifest.folder);

@@ -1,6 +1,7 @@
 // Reads handler modules with every local file that they import: which files there are, where each import leads, what the
 // handler modules export. Nothing is written; every mistake in any of the files is found in one go.
 import type { BuildFailure, Message, Metafile, Plugin } from "esbuild";
+import { readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { extname, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -77,6 +78,8 @@ export async function readGraph(
       plugins: [recorder(imports, packages)],
     });
     const modules = classify(imports, result.metafile);
+    const errors = assembledImports(modules, result.metafile);
+    if (errors.length > 0) return { errors };
     return { modules, packages, exports: exportsOf(result, modules) };
   } catch (error) {
     const failures = (error as Partial<BuildFailure>).errors;
@@ -154,6 +157,32 @@ function classify(
     }
   }
   return modules;
+}
+
+const ASSEMBLED = /\b(?:import|require)\(\s*(?:`[^`]*\$\{|(["'])[^"'\n]*\1\s*\+)/;
+
+// The compiler takes import(`./parts/${name}.ts`) for all files that it could mean, and would copy them into the module:
+// they would exist twice. Where Node itself reads the module, it finds them itself.
+function assembledImports(
+  modules: ReadonlyMap<string, LocalModule>,
+  { inputs }: Metafile,
+): CompileError[] {
+  const errors: CompileError[] = [];
+  for (const [name, { imports }] of Object.entries(inputs)) {
+    const file = resolve(sep, name);
+    const module = modules.get(file);
+    if (module === undefined || module.isPlain) continue;
+    const pattern = imports.find(({ path, external }) => external === true && path.includes("*"));
+    if (pattern === undefined) continue;
+    const before = readFileSync(file, "utf8").split(ASSEMBLED, 1)[0] ?? "";
+    errors.push({
+      file,
+      line: before.split("\n").length,
+      column: before.length - before.lastIndexOf("\n"),
+      text: `cannot tell which module is meant by an import of ${pattern.path}: name each, as in { a: () => import("./a.ts") }`,
+    });
+  }
+  return errors;
 }
 
 function isPlainStill(module: LocalModule, modules: ReadonlyMap<string, LocalModule>): boolean {

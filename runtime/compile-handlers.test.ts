@@ -238,6 +238,36 @@ test("JSON, require() and CommonJS written in TypeScript", async (t) => {
   ]);
 });
 
+test("a module that is put together of parts has to be named, unless Node finds it itself", async (t) => {
+  const folder = project(t, {
+    "a.ts": "const x: string = 'one';\nexport default () =>\n  import(`./parts/${x}.ts`);",
+    "parts/one.ts": "export const one = 1;",
+    "b.mjs": "export default (name) => import(`./parts/${name}.mjs`);",
+    "parts/two.mjs": "export const two = 2;",
+  });
+  const { errors } = await compileHandlers([join(folder, "a.ts")], join(folder, ".cache"));
+  t.deepEqual(
+    errors.map(({ line, column }) => [line, column]),
+    [[3, 3]],
+  );
+  t.regex(errors[0]?.text ?? "", /\.\/parts\/.*: name each, as in/);
+  const plain = (await load(folder, "b.mjs"))["default"] as (name: string) => Promise<object>;
+  t.like(await plain("two"), { two: 2 });
+});
+
+test("a tsconfig.json that comes later counts", async (t) => {
+  const folder = project(t, {
+    "src/a.ts":
+      "class A { x?: number; constructor() { this.x = 1; } }\nclass B extends A { override x?: number }\nexport default new B().x;",
+  });
+  t.is((await load(folder, "src/a.ts"))["default"], undefined);
+  writeFileSync(
+    join(folder, "src/tsconfig.json"),
+    '{ "compilerOptions": { "useDefineForClassFields": false } }',
+  );
+  t.is((await load(folder, "src/a.ts"))["default"], 1);
+});
+
 test("paths of the tsconfig, and what it is based on", async (t) => {
   const folder = project(t, {
     "src/a.ts": 'import { one } from "@lib/one"; export default one;',

@@ -100,11 +100,12 @@ async function compileGraph(
   graph: ModuleGraph,
   cache: CompileCache,
 ): Promise<Compiled> {
-  const paths = [...graph.modules.keys()];
-  paths.push(...settingsOf(paths));
+  const sourcePaths = [...graph.modules.keys()];
+  const settings = settingsOf(sourcePaths);
   const inputs: Inputs = {
-    files: paths.map((path) => [path, hashOf(path)]),
+    files: [...sourcePaths, ...settings.found].map((path) => [path, hashOf(path)]),
     packages: [...graph.packages],
+    missing: settings.missing,
   };
   const folder = cache.folder(files, inputs);
   const sources = compiledModules(files, graph);
@@ -143,18 +144,22 @@ function version(): string {
 }
 
 /** To be raised when the outputs of the same compiler change. */
-const FORMAT = 2;
+const FORMAT = 3;
 
-/** The package.json and tsconfig.json files, with what these extend, that say how the files are read. */
-function settingsOf(files: readonly string[]): string[] {
+/**
+ * The package.json and tsconfig.json files, with what these extend, that say how the files are read; and where none is, but
+ * one would count instead of these.
+ */
+function settingsOf(files: readonly string[]): { found: string[]; missing: string[] } {
   const found = new Set<string>();
+  const missing = new Set<string>();
   for (const directory of new Set(files.map((file) => dirname(file)))) {
     for (const name of ["package.json", "tsconfig.json"]) {
-      const file = nearest(directory, name);
+      const file = nearest(directory, name, missing);
       if (file !== null) addWithBases(file, found);
     }
   }
-  return [...found];
+  return { found: [...found], missing: [...missing] };
 }
 
 function addWithBases(file: string, found: Set<string>): void {
@@ -181,12 +186,14 @@ function baseOf(base: string, file: string): string | null {
   }
 }
 
-function nearest(directory: string, name: string): string | null {
+function nearest(directory: string, name: string, missing: Set<string>): string | null {
   for (let folder = directory; ; folder = dirname(folder)) {
+    const file = join(folder, name);
     try {
-      accessSync(join(folder, name));
-      return join(folder, name);
+      accessSync(file);
+      return file;
     } catch {
+      missing.add(file);
       if (dirname(folder) === folder) return null;
     }
   }

@@ -322,6 +322,52 @@ test("a promise of a promise-like is waited for; one that settles twice answers 
   t.is(reactor.logs.length, 0);
 });
 
+test("what an answer calls of the handler's runs in its request's context", async (t) => {
+  const storage = new AsyncLocalStorage<string>();
+  const answer = { toJSON: () => ({ store: storage.getStore() ?? "none" }) };
+  const thenable = {
+    then(done: (value: unknown) => void) {
+      done({ store: storage.getStore() ?? "none" });
+    },
+  };
+  const handlers: Record<string, () => unknown> = {
+    "/sync": () => answer,
+    "/async": async () => {
+      await sleep(1);
+      return answer;
+    },
+    "/thenable": () => thenable,
+  };
+  const reactor = FakeReactor.with((request) => {
+    storage.enterWith(request.path);
+    return handlers[request.path]?.() as object;
+  });
+  for (const target of Object.keys(handlers)) {
+    t.is(bodyText(await reactor.fetch({ target })), JSON.stringify({ store: target }));
+  }
+});
+
+test("a time-out is logged, and what the handler throws after it", async (t) => {
+  let fail: (error: Error) => void = () => undefined;
+  const reactor = FakeReactor.with(() => new Promise<string>((_, reject) => (fail = reject)));
+  const slot = reactor.request({ target: "/slow" });
+  reactor.turn();
+  reactor.abandon(slot, 1);
+  reactor.push(EntryType.abort, slot, reactor.slot(slot).generation, 1);
+  reactor.turn();
+  fail(new Error("the database is away"));
+  await reactor.run();
+  t.like(reactor.logs, [
+    {
+      level: "warning",
+      path: "/slow",
+      message: /time is up/.exec(reactor.logs[0]?.message ?? "")?.input,
+    },
+    { level: "error", path: "/slow" },
+  ]);
+  t.regex(reactor.logs[1]?.message ?? "", /the database is away/);
+});
+
 test("AsyncLocalStorage.enterWith never leaks into another request", async (t) => {
   const storage = new AsyncLocalStorage<string>();
   const before: unknown[] = [];

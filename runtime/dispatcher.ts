@@ -52,6 +52,9 @@ export class Dispatcher {
   readonly #log: (entry: Omit<LogMessage, "type">) => void;
   readonly #hint: (error: unknown) => string;
   readonly #exchanges: (Exchange | undefined)[] = [];
+  readonly #callInScope = (handler: Handler, exchange: Exchange, view: RequestView): void => {
+    this.#call(handler, exchange, view);
+  };
 
   constructor(options: DispatcherOptions) {
     const region = new Region(options.memory);
@@ -118,31 +121,28 @@ export class Dispatcher {
     // One context for each request: what a handler enters (AsyncLocalStorage.enterWith) ends with it.
     const resource = new AsyncResource("PinionRequest", DETACHED);
     exchange.resource = resource;
+    resource.runInAsyncScope(this.#callInScope, undefined, handler, exchange, view);
+  }
+
+  // All of it in the request's context: code of the handler's runs in what it returns, too, such as then() and toJSON().
+  #call(handler: Handler, exchange: Exchange, view: RequestView): void {
     let result: unknown;
-    let later: boolean;
     try {
-      result = resource.runInAsyncScope(CALL, undefined, handler, exchange, view);
-      later = isThenable(result); // reads a property of the handler's: it may throw
+      result = handler(view);
+      if (KEEPS_ENTERED && typeof result === "object") {
+        exchange.resource = new AsyncResource("PinionRequest", DETACHED);
+      }
+      if (typeof result !== "string" && isThenable(result)) {
+        // One with a then() of its own could settle twice.
+        const own = !(result instanceof Promise) || result.then !== PROMISE_THEN;
+        (own ? asPromise(result) : result).then(exchange.resolved, exchange.rejected);
+        return;
+      }
     } catch (error) {
       return this.#failed(exchange, error);
     }
     if (typeof result === "string") return answerText(exchange, result, TEXT, null);
-    if (later) return this.#settlesLater(exchange, result as PromiseLike<unknown>);
     this.#resolved(exchange, result);
-  }
-
-  #settlesLater(exchange: Exchange, result: PromiseLike<unknown>): void {
-    try {
-      // One with a then() of its own could settle twice. What only looks like a promise starts its work when it is asked:
-      // in its request's context.
-      const own = !(result instanceof Promise) || result.then !== PROMISE_THEN;
-      const promise = own
-        ? (exchange.resource as AsyncResource).runInAsyncScope(asPromise, undefined, result)
-        : result;
-      promise.then(exchange.resolved, exchange.rejected);
-    } catch (error) {
-      this.#failed(exchange, error);
-    }
   }
 
   #exchange(slot: number): Exchange {
@@ -191,6 +191,14 @@ export class Dispatcher {
 
   // The slot does not wait for the handler: it may never settle.
   #abort(exchange: Exchange, reason: number): void {
+    const { view } = exchange;
+    if (reason === AbortReason.timedOut && view !== null) {
+      this.#say(
+        "warning",
+        view,
+        "the handler's time is up: its client got a 504, or half an answer",
+      );
+    }
     exchange.abort(reason);
     if (exchange.view === null || reason === AbortReason.halfClosed) return;
     exchange.detach();
@@ -212,7 +220,13 @@ export class Dispatcher {
 
   #failed(exchange: Exchange, error: unknown): void {
     const { view } = exchange;
-    if (view === null || exchange.detached) return;
+    if (view === null) return;
+    if (exchange.detached) {
+      // Nobody waits for it, but it may be what has taken so long.
+      const isLate = exchange.abortReason === AbortReason.timedOut && !isAbortError(error);
+      if (isLate) this.#say("error", view, describe(error) + this.#hint(error));
+      return;
+    }
     const abandoned = exchange.abandoned();
     // A handler that stops because its client is gone is no fault.
     if (abandoned && exchange.abortReason >= 0) return exchange.giveBack();
@@ -220,14 +234,7 @@ export class Dispatcher {
     const requestId = view.id;
     const stopped = exchange.halfClosed && isAbortError(error);
     if (status >= 500 && !stopped) {
-      this.#log({
-        level: "error",
-        requestId,
-        method: view.method,
-        path: view.path,
-        route: view.route,
-        message: describe(error) + this.#hint(error),
-      });
+      this.#say("error", view, describe(error) + this.#hint(error));
     }
     if (abandoned) return exchange.giveBack();
     if (exchange.begun()) {
@@ -240,6 +247,11 @@ export class Dispatcher {
     answerText(exchange, JSON.stringify({ error: message, requestId }), word, null);
   }
 
+  #say(level: LogMessage["level"], view: RequestView<string>, message: string): void {
+    const { id, method, path, route } = view;
+    this.#log({ level, requestId: id, method, path, route, message });
+  }
+
   // Only what came before the worker had said what its handlers answer: the router knows since then.
   #methodNotAllowed(exchange: Exchange, table: HandlerTable): void {
     const allow = METHODS.filter((_, index) => table[index] !== undefined).join(", ");
@@ -249,18 +261,6 @@ export class Dispatcher {
 
 // No trigger: a request is nobody's consequence but its client's.
 const DETACHED = { triggerAsyncId: 0, requireManualDestroy: false };
-
-function call(handler: Handler, _exchange: Exchange, view: RequestView): unknown {
-  return handler(view);
-}
-
-// Where contexts are frames (Node 24), a resource enters the one that it was made in: what the handler has entered by
-// the time when it returns is kept for its stream, its thenable and its abort listeners.
-function callAndKeep(handler: Handler, exchange: Exchange, view: RequestView): unknown {
-  const result = handler(view);
-  if (typeof result === "object") exchange.resource = new AsyncResource("PinionRequest", DETACHED);
-  return result;
-}
 
 function resourcesKeepWhatIsEntered(): boolean {
   const storage = new AsyncLocalStorage<boolean>();
@@ -276,7 +276,9 @@ function resourcesKeepWhatIsEntered(): boolean {
 // eslint-disable-next-line @typescript-eslint/unbound-method -- compared, never called
 const PROMISE_THEN = Promise.prototype.then;
 
-const CALL = resourcesKeepWhatIsEntered() ? call : callAndKeep;
+// Where contexts are frames (Node 24), a resource enters the one that it was made in: what the handler has entered by
+// the time when it returns is kept for its stream and its abort listeners by a new one.
+const KEEPS_ENTERED = !resourcesKeepWhatIsEntered();
 
 async function asPromise(thenable: unknown): Promise<unknown> {
   return thenable;

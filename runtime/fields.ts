@@ -247,11 +247,20 @@ function fieldText(name: string, value: unknown): string {
   throw new TypeError(`field ${name} is ${what}: give a string, a number, or an array of them`);
 }
 
-/** The fields of a web Response: those that frame the message are dropped, since fetch() has already read it. */
-export function fieldsOfResponse(headers: Headers): FieldBlock {
+// What Node's fetch() decodes; where one of several is another one, it decodes none.
+const DECODED = /^\s*(?:(?:x-gzip|gzip|deflate|br)\s*(?:,\s*|$))+$/i;
+
+/**
+ * The fields of a web Response: those that frame the message are dropped, since fetch() has already read it; and the
+ * coding of the content, if fetch() has undone it.
+ */
+export function fieldsOfResponse({ headers, url, body }: Response): FieldBlock {
   const block = new FieldBlock();
+  const isFetched = url !== "" && body !== null;
   for (const [name, value] of headers) {
-    if (!HOP_BY_HOP.has(name)) block.add(name, value);
+    if (HOP_BY_HOP.has(name)) continue;
+    if (isFetched && name === "content-encoding" && DECODED.test(value)) continue;
+    block.add(name, value);
   }
   return block;
 }

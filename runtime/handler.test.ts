@@ -1,6 +1,7 @@
 import test from "ava";
-import { handler, handlersOf, methodsOf } from "./handler.js";
-import { METHODS } from "./methods.js";
+import { handler, handlersOf, type HandlerTable, methodsOf } from "./handler.js";
+import { METHODS, type Method } from "./methods.js";
+import type { RequestView } from "./request.js";
 
 const context = { directory: "/configured" };
 const one = (): string => "one";
@@ -12,6 +13,22 @@ function load(
 ): ReturnType<typeof handlersOf> {
   return handlersOf(module, "./x.ts", options, context);
 }
+
+const callOf = (table: HandlerTable, method: Method): unknown =>
+  table[METHODS.indexOf(method)]?.({} as RequestView<string>);
+
+test("methods of an object know it as this", async (t) => {
+  class Greeter {
+    greeting = "hello";
+    GET(): string {
+      return this.greeting;
+    }
+  }
+  for (const module of [{ default: new Greeter() }, { factory: () => new Greeter() }]) {
+    t.is(callOf(await load(module), "GET"), "hello");
+    t.is(callOf(await load(module), "HEAD"), "hello");
+  }
+});
 
 test("a default function answers every method", async (t) => {
   t.deepEqual(
@@ -29,7 +46,7 @@ test("functions by method; GET answers HEAD unless HEAD is there", async (t) => 
   t.is(table[METHODS.indexOf("HEAD")], one);
   t.is(methodsOf(table), 0b111); // by their places in METHODS
   const own = await load({ default: { GET: one, HEAD: two } });
-  t.is(own[METHODS.indexOf("HEAD")], two);
+  t.is(callOf(own, "HEAD"), "two");
 });
 
 test("a factory gets its options and the folder of the configuration", async (t) => {
@@ -40,7 +57,7 @@ test("a factory gets its options and the folder of the configuration", async (t)
   };
   const table = await load({ factory, default: one }, { file: "x.csv" });
   t.deepEqual(seen, [{ file: "x.csv" }, context]);
-  t.is(table[METHODS.indexOf("PUT")], two);
+  t.is(callOf(table, "PUT"), "two");
   t.is(table[METHODS.indexOf("GET")], undefined);
 });
 

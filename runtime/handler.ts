@@ -47,13 +47,15 @@ export function methodsOf(table: HandlerTable): number {
   return table.reduce((bits, callback, method) => bits | (callback ? 1 << method : 0), 0);
 }
 
-function tableOf(exported: unknown): HandlerTable | null {
+// Methods of an object may speak of it as `this`; functions of a module have none.
+function tableOf(exported: unknown, isModule = false): HandlerTable | null {
   if (typeof exported === "function") return METHODS.map(() => exported as Handler);
   if (typeof exported !== "object" || exported === null) return null;
   const byMethod = exported as Record<string, unknown>;
   const table = METHODS.map((method) => {
     const callback = byMethod[method];
-    return typeof callback === "function" ? (callback as Handler) : undefined;
+    if (typeof callback !== "function") return undefined;
+    return (isModule ? callback : callback.bind(exported)) as Handler;
   });
   table[METHODS.indexOf("HEAD")] ??= table[METHODS.indexOf("GET")];
   return table.some((callback) => callback !== undefined) ? table : null;
@@ -76,7 +78,7 @@ export async function handlersOf(
       `${file}: factory() has to return a function, or an object of functions named by methods`,
     );
   }
-  const table = tableOf(module["default"]) ?? tableOf(module);
+  const table = tableOf(module["default"]) ?? tableOf(module, true);
   if (table !== null) return table;
   const names = Object.keys(module);
   throw new ExportError(

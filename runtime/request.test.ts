@@ -157,6 +157,18 @@ test("a body that is no JSON is a 400 unless the handler catches it", async (t) 
   t.is(reactor.logs.length, 0);
 });
 
+test("to look whether there is a body is not to read it", async (t) => {
+  const reactor = FakeReactor.with(async (request) => {
+    if (request.body === null) return "none";
+    const before = request.bodyUsed;
+    const text = await request.text();
+    await t.throwsAsync(new Response(request.body).text(), { message: /already/ });
+    return [before, text, request.bodyUsed];
+  });
+  t.is(bodyText(await reactor.fetch({ method: "POST", body: "x" })), '[false,"x",true]');
+  t.is(bodyText(await reactor.fetch()), "none");
+});
+
 test("a body is read once", async (t) => {
   const reactor = FakeReactor.with(async (request) => {
     const before = request.bodyUsed;

@@ -1,6 +1,7 @@
 // The request as a handler sees it: a lazy view over a slot. A value is copied when it is first read, and stays; the first
 // read of anything after the request has been answered is an error, never another request's bytes.
 import { nanoid } from "nanoid";
+import type { BodyReader } from "./body-reader.js";
 import { BadRequestError, RequestAbortedError, RequestOverError } from "./errors.js";
 import type { Exchange } from "./exchange.js";
 import {
@@ -268,17 +269,19 @@ export class RequestView<Pattern extends string = string> {
       this.#stream = null;
       return null;
     }
-    this.#use();
-    const reader = exchange.reader();
+    if (this.#bodyUsed) this.#use();
+    // Whoever only looks whether there is one has not read it.
+    let reader: BodyReader | undefined;
+    const used = (): BodyReader => (reader ??= this.#use().reader());
     this.#stream = new ReadableStream<Uint8Array>(
       {
         async pull(controller) {
-          const part = await reader.read();
+          const part = await used().read();
           if (part === null) controller.close();
           else controller.enqueue(part);
         },
         cancel() {
-          reader.discard();
+          used().discard();
         },
       },
       { highWaterMark: 0 },

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { PassThrough, Readable } from "node:stream";
 import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
 import { bodyText, FakeReactor, WINDOW_BYTES } from "./fake-reactor.test.support.js";
-import { AnswerFlag, ContentType, SlotState } from "./layout.generated.js";
+import { AnswerFlag, ContentType, EntryType, SlotState } from "./layout.generated.js";
 import { type Body, type Chunk, reply } from "./reply.js";
 
 // Each comes in a turn of the event loop of its own. (A timer would not do: two may be due in one turn.)
@@ -37,6 +37,31 @@ test("every kind of stream arrives whole and in order", async (t) => {
       t.is(answer.state, "complete");
     }
   }
+});
+
+test("a web stream is cancelled at once when its client is gone, also while a read waits", async (t) => {
+  let cancelled = 0;
+  const reactor = FakeReactor.with(
+    () =>
+      new ReadableStream<Uint8Array>({
+        start(controller) {
+          controller.enqueue(Buffer.from("first"));
+        },
+        cancel() {
+          cancelled++;
+        },
+      }),
+  );
+  const slot = reactor.request();
+  for (let i = 0; i < 5; i++) {
+    reactor.turn();
+    await immediate();
+  }
+  t.is(reactor.state(slot), SlotState.streaming);
+  reactor.abandon(slot);
+  reactor.push(EntryType.abort, slot, reactor.slot(slot).generation, 0);
+  await reactor.run();
+  t.is(cancelled, 1);
 });
 
 test("a stream that ends within its turn has a length; one that goes on has none", async (t) => {

@@ -2,6 +2,7 @@
 // holds up its own handler and nobody's memory.
 import type { AsyncResource } from "node:async_hooks";
 import { answerBytes, writeHead } from "./answer.js";
+import { ChunkQueue } from "./chunk-queue.js";
 import type { Exchange } from "./exchange.js";
 import { FieldBlock, type FieldsInit, makeTrailers } from "./fields.js";
 import type { Waiter } from "./lane.js";
@@ -85,9 +86,7 @@ export class StreamAnswer implements Waiter {
   #iterator: Source | null = null;
   #synchronous = false;
 
-  #queue: Uint8Array[] = [];
-  #queueStart = 0; // bytes of the first that are written
-  #queued = 0;
+  readonly #queue = new ChunkQueue();
   #received = 0;
   #unsent = 0;
   #left = 0;
@@ -159,7 +158,11 @@ export class StreamAnswer implements Waiter {
   #open(body: StreamBody): void {
     // A Node stream that fails before it is read would otherwise throw where nobody catches.
     if ("on" in body && typeof body.on === "function") body.on("error", () => undefined);
-    if (Symbol.asyncIterator in body) {
+    if ("getReader" in body) {
+      // Not by its iterator: return() of that waits for the read that is under way, and that may wait for ever.
+      const reader = body.getReader();
+      this.#iterator = { next: () => reader.read(), return: () => reader.cancel() };
+    } else if (Symbol.asyncIterator in body) {
       this.#iterator = body[Symbol.asyncIterator]();
     } else {
       this.#iterator = body[Symbol.iterator]();
@@ -201,7 +204,7 @@ export class StreamAnswer implements Waiter {
   #go(): void {
     while (!this.#over && !this.#waiting) {
       if (!this.#begun) {
-        const ready = this.#due || this.#complete || this.#queued >= COLLECT_BYTES;
+        const ready = this.#due || this.#complete || this.#queue.bytes >= COLLECT_BYTES;
         if (!ready) {
           if (!this.#pull()) return;
           continue;
@@ -210,8 +213,8 @@ export class StreamAnswer implements Waiter {
         if (!this.#begin()) return;
       }
       // What costs nothing to wait for is sent in larger parts.
-      const more = this.#synchronous && !this.#complete && this.#queued < COLLECT_BYTES;
-      if (this.#queued > 0 && !more) {
+      const more = this.#synchronous && !this.#complete && this.#queue.bytes < COLLECT_BYTES;
+      if (this.#queue.bytes > 0 && !more) {
         if (!this.#part()) return;
       } else if (this.#complete) {
         return this.#end();
@@ -274,7 +277,6 @@ export class StreamAnswer implements Waiter {
       chunk = Uint8Array.from(chunk);
     }
     this.#queue.push(chunk);
-    this.#queued += chunk.length;
   }
 
   #wrongLength(): Error {
@@ -307,16 +309,14 @@ export class StreamAnswer implements Waiter {
   // What ended before its head was due needs no chunks.
   #answerWhole(): boolean {
     if (this.#headOnly || this.#trailers !== null) return false;
-    if (this.#received !== this.#queued) return false;
+    if (this.#received !== this.#queue.bytes) return false;
     // Every run has a segment: what fits there cannot come back from there as a stream.
     const fieldBytes = this.#fields === null ? 0 : this.#fields.bytes;
-    if (HEADROOM_BYTES + this.#queued + fieldBytes > SEGMENT_BYTES) return false;
-    const body = this.#queue.length === 1 ? this.#queue[0] : Buffer.concat(this.#queue);
-    if (body === undefined) return false;
+    if (HEADROOM_BYTES + this.#queue.bytes + fieldBytes > SEGMENT_BYTES) return false;
     this.#over = true;
     this.#exchange.stream = null;
     const flags = (AnswerFlag.last | AnswerFlag.lengthKnown) << 24;
-    answerBytes(this.#exchange, body, this.#word | flags, this.#fields);
+    answerBytes(this.#exchange, this.#queue.whole(), this.#word | flags, this.#fields);
     return true;
   }
 
@@ -355,12 +355,12 @@ export class StreamAnswer implements Waiter {
     let room = (words[base + SLOT_ANSWER_END_WORD] as number) - start;
     if (room < least) {
       if (lane.crowded && !this.#resuming) return this.#wait();
-      start = lane.allocate(least, least + Math.min(this.#queued, COLLECT_BYTES));
+      start = lane.allocate(least, least + Math.min(this.#queue.bytes, COLLECT_BYTES));
       if (start < 0) return this.#wait();
       room = lane.allocated;
     }
     const at = start + HEADROOM_BYTES;
-    const length = this.#write(at, Math.min(this.#queued, room - least));
+    const length = this.#write(at, Math.min(this.#queue.bytes, room - least));
     writeHead(this.#exchange, this.#word, this.#fields, at + length);
     if (this.#length >= 0) doubles[base / 2 + SLOT_ANSWER_LENGTH_DOUBLE] = this.#length;
     // Given up meanwhile: the slot goes back when that is told (stop()), else the signal would never fire.
@@ -385,7 +385,7 @@ export class StreamAnswer implements Waiter {
     if (window <= 0) return false;
     if (lane.crowded && !this.#resuming) return this.#wait();
     if (!lane.hasRoomForParts()) return this.#wait();
-    const wanted = Math.min(this.#queued, window);
+    const wanted = Math.min(this.#queue.bytes, window);
     const around = PART_BEFORE + PART_AFTER;
     const start = lane.allocate(around + Math.min(wanted, PART_LEAST), around + wanted);
     if (start < 0) return this.#wait();
@@ -398,48 +398,26 @@ export class StreamAnswer implements Waiter {
 
   // Chunks of a body without a known length have to be framed, and a socket may take half a frame.
   #isLarge(): boolean {
-    const first = this.#queue[0];
-    return this.#length >= 0 && first !== undefined && first.length - this.#queueStart >= NOW_LEAST;
+    return this.#length >= 0 && this.#queue.firstBytes >= NOW_LEAST;
   }
 
   // True: something of the first chunk has left.
   #sendNow(): boolean {
-    const first = this.#queue[0];
-    if (first === undefined || this.#nowLeft === 0) return false;
+    if (this.#nowLeft === 0) return false;
     const { lane, slot, generation } = this.#exchange;
-    const end = Math.min(first.length, this.#queueStart + this.#nowLeft);
-    const sent = lane.sendNow(slot, generation, first, this.#queueStart, end);
+    const sent = this.#queue.takeFirst(this.#nowLeft, (chunk, start, end) =>
+      lane.sendNow(slot, generation, chunk, start, end),
+    );
     this.#now = sent >= 0;
     if (sent <= 0) return false;
     this.#nowLeft -= sent;
     this.#left += sent;
-    this.#queued -= sent;
-    this.#advance(first, sent);
     return true;
-  }
-
-  #advance(first: Uint8Array, count: number): void {
-    this.#queueStart += count;
-    if (this.#queueStart < first.length) return;
-    this.#queue.shift();
-    this.#queueStart = 0;
   }
 
   // Moves bytes from the queue to shared memory.
   #write(offset: number, length: number): number {
-    const { bytes } = this.#exchange.lane.region;
-    let written = 0;
-    while (written < length) {
-      const first = this.#queue[0];
-      const count = Math.min(length - written, (first?.length ?? 0) - this.#queueStart);
-      if (first === undefined || count <= 0) {
-        throw new TypeError("a part of the answer was detached or resized before it was sent");
-      }
-      bytes.set(first.subarray(this.#queueStart, this.#queueStart + count), offset + written);
-      written += count;
-      this.#advance(first, count);
-    }
-    this.#queued -= length;
+    this.#queue.moveTo(this.#exchange.lane.region.bytes, offset, length);
     return length;
   }
 
@@ -515,8 +493,7 @@ export class StreamAnswer implements Waiter {
 
   #finish(): void {
     this.#over = true;
-    this.#queue = [];
-    this.#queued = 0;
+    this.#queue.clear();
     if (!this.#complete) this.#discard();
   }
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { isIPv4, isIPv6 } from "node:net";
 import { isAbsolute, resolve } from "node:path";
+import { UsageError } from "../failure.js";
 import type { Address, ListenConfig } from "./types.js";
 
 // sockaddr_un.sun_path without its final NUL.
@@ -16,15 +17,15 @@ export function parseAddress(text: string, folder: string): Address | { error: s
   return parseTcp(text);
 }
 
-/** The addresses of the command line; throws a plain sentence. */
+/** The addresses of the command line; throws a UsageError. */
 export function parseListenArguments(texts: readonly string[], folder: string): ListenConfig[] {
   const found: ListenConfig[] = [];
   for (const text of texts) {
     const address: Address | { error: string } = parseAddress(text, folder);
-    if ("error" in address) throw new Error(`--listen ${text}: ${address.error}`);
+    if ("error" in address) throw new UsageError(`--listen ${text}: ${address.error}`);
     const other = found.find((earlier) => clash(earlier.address, address));
     if (other !== undefined) {
-      throw new Error(
+      throw new UsageError(
         `--listen ${text} clashes with --listen ${other.text}: both would listen on the same address and port; leave one out`,
       );
     }

@@ -1,4 +1,5 @@
 // What the schema cannot say: values that must fit each other, and the machine.
+import { ANSWER_FIELDS_BYTES } from "../../runtime/layout.generated.js";
 import { clash, parseAddress } from "./address.js";
 import type { ConfigDocument, Path } from "./document.js";
 import { LARGEST_URING_ARENA } from "./kernel-interface.js";
@@ -247,13 +248,21 @@ function checkRespond(respond: RespondConfig, path: Path, document: ConfigDocume
   const problems: Problem[] = [];
   const report = (message: string, at: Path, offset = document.valueOffset(at)) =>
     problems.push({ code: "config/bad-answer", message, offset });
-  if ((respond.status === 204 || respond.status === 304) && (respond.body ?? "") !== "") {
+  if ([204, 205, 304].includes(respond.status ?? 200) && (respond.body ?? "") !== "") {
     report(`a ${respond.status} has no body; remove it, or use another status`, [...path, "body"]);
   }
   if (respond.type !== undefined && (respond.type === "" || !FIELD_VALUE.test(respond.type))) {
     report("type must be a media type such as text/plain, without line breaks", [...path, "type"]);
   }
-  for (const [name, value] of Object.entries(respond.headers ?? {})) {
+  const headers = Object.entries(respond.headers ?? {});
+  const bytes = headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
+  if (bytes > ANSWER_FIELDS_BYTES) {
+    report(`the headers have ${bytes} bytes; make them ${ANSWER_FIELDS_BYTES} at most`, [
+      ...path,
+      "headers",
+    ]);
+  }
+  for (const [name, value] of headers) {
     const at = [...path, "headers", name];
     if (!TOKEN.test(name))
       report(`${JSON.stringify(name)} is no field name`, at, document.keyOffset(at));
@@ -269,18 +278,19 @@ function checkRespond(respond: RespondConfig, path: Path, document: ConfigDocume
   return problems;
 }
 
+/** What the health checks answer. */
+export function healthClaims(health: ConfigFile["health"], document: ConfigDocument): Claim[] {
+  if (!health.enabled) return [];
+  return (["live", "ready"] as const).map((key) => ({
+    pattern: health[key],
+    methods: ["GET"],
+    name: `health.${key}`,
+    offset: document.valueOffset(["health", key]),
+  }));
+}
+
 function claimsOf({ routes, health }: ConfigFile, document: ConfigDocument): Claim[] {
-  const claims: Claim[] = [];
-  if (health.enabled) {
-    for (const key of ["live", "ready"] as const) {
-      claims.push({
-        pattern: health[key],
-        methods: ["GET"],
-        name: `health.${key}`,
-        offset: document.valueOffset(["health", key]),
-      });
-    }
-  }
+  const claims = healthClaims(health, document);
   for (const [index, route] of routes.entries() as IterableIterator<
     [number, RouteConfig | undefined]
   >) {

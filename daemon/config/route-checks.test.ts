@@ -99,6 +99,16 @@ testRefused([
     `3:35: a 204 has no body; remove it, or use another status [config/bad-answer]`,
   ],
   [
+    "body of a 205",
+    route("respond: { status: 205, body: x }"),
+    `3:35: a 205 has no body; remove it, or use another status [config/bad-answer]`,
+  ],
+  [
+    "more fields than an answer may have",
+    route(`respond: { headers: { X: ${"x".repeat(40_000)} } }`),
+    `3:25: the headers have 40005 bytes; make them 32768 at most [config/bad-answer]`,
+  ],
+  [
     "field of the server's own",
     route("respond: { headers: { Date: x } }"),
     `3:27: Date is written by the server itself; remove it [config/bad-answer]`,

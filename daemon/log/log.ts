@@ -2,8 +2,9 @@
 //
 // Not pino: measured, it costs 9 MB of resident memory and 21 ms at start, which is more than a shard's own share, and
 // none of its speed is needed here. Access-log lines do not pass through this file.
-import { writeSync } from "node:fs";
+import { isatty } from "node:tty";
 import { inspect } from "node:util";
+import { LineOutput } from "./line-output.js";
 
 export type Level = "error" | "warn" | "info" | "debug";
 export type Fields = Record<string, unknown>;
@@ -27,13 +28,17 @@ const CAUSES_MAX = 8;
 
 export function createLog(
   { level, format }: LogOptions,
-  write: (line: string) => void = writeLine,
-  isTerminal: boolean = process.stderr.isTTY,
+  write?: (line: string) => void,
+  isTerminal = isatty(STANDARD_ERROR),
 ): Log {
   const least = LEVELS.indexOf(level);
   const render = format === "json" || (format === "auto" && !isTerminal) ? renderJson : renderText;
+  const output = new LineOutput(STANDARD_ERROR, (count) =>
+    render(new Date(), "error", "lines of this log were lost: its reader is too slow", { count }),
+  );
+  const put = write ?? ((line: string) => output.write(line));
   const log = (of: Level, message: string, fields: Fields = {}) => {
-    if (LEVELS.indexOf(of) <= least) write(render(new Date(), of, message, fields));
+    if (LEVELS.indexOf(of) <= least) put(render(new Date(), of, message, fields));
   };
   return {
     write: log,
@@ -71,13 +76,4 @@ function renderText(time: Date, level: Level, message: string, fields: Fields): 
   );
   const below = typeof stack === "string" ? `\n${stack.replace(/^/gm, "    ")}` : "";
   return `${time.toISOString()} ${level.padEnd(5)} ${message}${tail.join("")}${below}\n`;
-}
-
-// Synchronous, so that the last words before an exit are not lost; a reader that is gone must not end the daemon.
-function writeLine(line: string): void {
-  try {
-    writeSync(STANDARD_ERROR, line);
-  } catch {
-    // Standard error is closed or full: there is nobody left to tell.
-  }
 }

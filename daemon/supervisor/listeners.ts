@@ -1,5 +1,5 @@
 // Opens the sockets: one per shard where the kernel can share a port out, else one that the shards share.
-import { closeSync, statSync, unlinkSync } from "node:fs";
+import { type BigIntStats, closeSync, statSync, unlinkSync } from "node:fs";
 import { createConnection } from "node:net";
 import type { Addon, ListenerOptions, PortSharing } from "../../runtime/addon.js";
 import { formatAddress } from "../config/address.js";
@@ -76,7 +76,7 @@ async function openListener(
           url: `unix:${address.path}`,
           proxyProtocol,
           fds: shared(addon, fd, config, shards),
-          remove: () => removeSocket(address.path, made.ino),
+          remove: () => removeSocket(address.path, made),
         },
       ];
     }
@@ -264,10 +264,12 @@ function tryToConnect(path: string): Promise<string> {
   });
 }
 
-// Only ours: a successor may already have made a new one at the same path.
-function removeSocket(path: string, inode: bigint): void {
+// Only ours: a successor may already have made a new one at the same path, and got the inode's number for it.
+function removeSocket(path: string, made: BigIntStats): void {
   try {
-    if (statSync(path, { bigint: true }).ino === inode) unlinkSync(path);
+    const found = statSync(path, { bigint: true });
+    const isOurs = found.ino === made.ino && found.dev === made.dev;
+    if (isOurs && found.birthtimeNs === made.birthtimeNs) unlinkSync(path);
   } catch {
     // It is gone already.
   }

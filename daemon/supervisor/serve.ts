@@ -123,7 +123,7 @@ async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<
     const signal = await stop;
     clearInterval(checks);
     log.info(`${signal}: draining; again to stop at once`, { drainMs: config.timeouts.drain });
-    notifySystemd("STOPPING=1", "draining");
+    notifySystemd(log, "STOPPING=1", "draining");
     deadline = performance.now() + config.timeouts.drain;
     await drain(addon, shards, deadline - endingMs(config.timeouts.drain), log);
   } catch (error) {
@@ -193,7 +193,7 @@ function announceServing(config: Config, urls: string[], log: Log): void {
   const out = config.log.access ? process.stderr : process.stdout;
   out.on("error", () => {}); // nobody reads it any more
   out.write(`pinion: serving ${urls.join(" ")}\n`);
-  notifySystemd("READY=1", `serving ${urls.join(" ")}`);
+  notifySystemd(log, "READY=1", `serving ${urls.join(" ")}`);
 }
 
 async function keep(compiled: string): Promise<void> {

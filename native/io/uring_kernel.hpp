@@ -56,6 +56,10 @@ public:
 
     Socket accept_waiting(int listener) { return io::accept_waiting(listener); }
     PeerState peer_state(Socket socket) const { return io::peer_state(socket); }
+    // Whether the kernel has refused operations, for want of memory or room: they go with the next submit().
+    bool unsubmitted() const {
+        return !backlog_.empty() || sq_tail_ != std::atomic_ref(*sq_head_).load(std::memory_order_acquire);
+    }
     std::int32_t send_now(Socket socket, const void* from, std::size_t length) {
         return io::send_now(socket, from, length);
     }

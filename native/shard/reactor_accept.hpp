@@ -70,8 +70,10 @@ bool Reactor<K>::begin_connection(io::Socket socket, std::uint32_t listener) {
     Connection& connection = connections_[index];
     const Connection before = std::exchange(connection, {});
     connection.generation = (before.generation + 1) & 0xffffff;
-    connection.unsent = before.unsent;  // whoever has the record, it stays on that list
+    connection.unsent = before.unsent;  // whoever has the record, it stays on these lists
     connection.next_unsent = before.next_unsent;
+    connection.unsent_stream = before.unsent_stream;
+    connection.next_unsent_stream = before.next_unsent_stream;
     connection.socket = socket;
     connection.state = ConnectionState::open;
     connection.listener = listener;
@@ -157,7 +159,8 @@ template <class K>
 int Reactor<K>::remote_address(std::uint32_t slot, std::uint32_t generation, sockaddr_storage* address) {
     if (slot >= exchanges_.capacity()) return -EINVAL;
     const Exchange& exchange = exchanges_[slot];
-    if (exchange.generation != generation || exchange.connection == NONE) return -ENOTCONN;
+    // Once it has been answered its connection may be another client's.
+    if (exchange.generation != generation || !exchange.linked) return -ENOTCONN;
     const int result = peer_address(connections_[exchange.connection]);
     if (result == 0) std::memcpy(address, &addresses_[exchange.connection].address, sizeof(sockaddr_in6));
     return result;

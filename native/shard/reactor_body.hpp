@@ -94,6 +94,8 @@ void Reactor<K>::body_complete(Exchange& exchange) {
 template <class K>
 void Reactor<K>::body_broke_off(Connection& connection) {
     Exchange& body = exchanges_[connection.body];
+    // Nobody reads it: what is on its way to the client is whole all the same.
+    if (settings_.half_open && body.body_discard) return stop_reading(connection, body);
     if (!settings_.half_open || body.begun || !body.linked) return terminate(connection, false);
     // Its handler learns that the client is gone, and by that of its body: thousands may break off at once.
     abandon(body, layout::AbortReason::client_gone);

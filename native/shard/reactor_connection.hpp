@@ -136,11 +136,18 @@ void Reactor<K>::closed(Connection& connection) {
     for (std::uint32_t i = 0; i < settings_.listeners.size(); ++i) arm_accept(i);
 }
 
-// Of a connection whose body is being read. While the handler holds back, it is not the client who is slow.
+// Of a connection whose body is being read. While the handler holds back, or the 100 that the client waits for, it is
+// not the client who is slow.
 template <class K>
 bool Reactor<K>::client_is_slow(const Connection& connection) const {
     const Exchange& body = exchanges_[connection.body];
-    return connection.input_first == NONE && (body.body_discard || !body_full(body));
+    return !body.expect_continue && connection.input_first == NONE && (body.body_discard || !body_full(body));
+}
+
+// A client that has ended its sending side, and a stream with nothing to say: no operation would tell that it has gone.
+template <class K>
+bool Reactor<K>::rests_half_closed(const Connection& connection) const {
+    return connection.peer_closed && connection.output_first == NONE && exchanges_[connection.first].begun;
 }
 
 // Whether the client has taken enough of the output since the last look.
@@ -174,6 +181,7 @@ std::uint64_t Reactor<K>::deadline_of(const Connection& connection) const {
     if (connection.first != NONE) {
         const Exchange& first = exchanges_[connection.first];
         if (!first.begun && first.deadline_ms < deadline) deadline = first.deadline_ms;
+        if (rests_half_closed(connection) && connection.deadline_ms < deadline) deadline = connection.deadline_ms;
     } else if (connection.body == NONE && connection.output_first == NONE && connection.deadline_ms < deadline) {
         deadline = connection.deadline_ms;
     }
@@ -205,6 +213,11 @@ void Reactor<K>::expired(std::uint32_t index) {
         if (!first.begun && now >= first.deadline_ms) {
             abandon(first, layout::AbortReason::timed_out);
             answer_status(first, 504);
+        } else if (rests_half_closed(connection) && now >= connection.deadline_ms) {
+            if constexpr (requires { kernel_.peer_state(0); }) {
+                if (kernel_.peer_state(connection.socket).reset) return terminate(connection, true);
+            }
+            connection.deadline_ms = now + settings_.timeouts.keep_alive;
         }
         return;
     }

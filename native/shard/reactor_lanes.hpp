@@ -177,7 +177,8 @@ void Reactor<K>::read_entry(LaneEnd& lane, const layout::Entry& entry) {
         case EntryType::continue_: exchange.want_continue = true; break;
         default: return break_lane(lane, "an entry of an unknown type");
     }
-    if (exchange.connection != NONE) {
+    // Of one that is neither linked nor read any more the connection may be another client's.
+    if (exchange.connection != NONE && (exchange.linked || exchange.body_open)) {
         Connection& connection = connections_[exchange.connection];
         mark(connection);
         read_input(connection);

@@ -16,15 +16,19 @@ template <class K>
 void Reactor<K>::newcomers_turn() {
     newcomers_left_ = {.first_words = NEWCOMERS, .output_bytes = NEWCOMERS_OUTPUT};
     while (unheard_.first != NONE && newcomers_left_.first_words > 0) hear(next_of(unheard_));
-    for (WaitList* list : {&unsent_, &unsent_streams_}) {
-        while (list->first != NONE && newcomers_left_.output_bytes > 0 &&
-               (list == &unsent_ || lane_is_open_to_newcomers())) {
-            Connection& connection = connections_[list->first];
-            list->first = connection.next_unsent;
-            --list->count;
-            connection.unsent = false;
-            settle(connection);
-        }
+    while (unsent_.first != NONE && newcomers_left_.output_bytes > 0) {
+        Connection& connection = connections_[unsent_.first];
+        unsent_.first = connection.next_unsent;
+        --unsent_.count;
+        connection.unsent = false;
+        settle(connection);
+    }
+    while (unsent_streams_.first != NONE && newcomers_left_.output_bytes > 0 && lane_is_open_to_newcomers()) {
+        Connection& connection = connections_[unsent_streams_.first];
+        unsent_streams_.first = connection.next_unsent_stream;
+        --unsent_streams_.count;
+        connection.unsent_stream = false;
+        settle(connection);
     }
 }
 
@@ -41,7 +45,7 @@ bool Reactor<K>::hear(Connection& connection) {
 }
 
 // Whether its output may be sent now; else a later turn settles it. Whatever happens to it meanwhile, it stays on the
-// list: its end, too, and who gets its record next.
+// list: its end, too, and who gets its record next, who may wait on the other list.
 template <class K>
 bool Reactor<K>::may_send(Connection& connection) {
     if (connection.proven) return true;
@@ -52,9 +56,14 @@ bool Reactor<K>::may_send(Connection& connection) {
         if (stream && live() != nullptr) newcomer_enters(*live());
         return true;
     }
-    if (connection.unsent) return false;
-    connection.unsent = true;
-    append(stream ? unsent_streams_ : unsent_, connection, &Connection::next_unsent);
+    if (stream && !connection.unsent_stream) {
+        connection.unsent_stream = true;
+        append(unsent_streams_, connection, &Connection::next_unsent_stream);
+    }
+    if (!stream && !connection.unsent) {
+        connection.unsent = true;
+        append(unsent_, connection, &Connection::next_unsent);
+    }
     return false;
 }
 

@@ -38,6 +38,7 @@ void Reactor<K>::advance_order(Connection& connection) {
         if (exchange.want_continue && exchange.expect_continue && !exchange.begun && exchange.body_open) {
             // A 100 waits its turn behind earlier answers.
             exchange.expect_continue = false;
+            not_the_client(exchange);
             add_part(exchange, "HTTP/1.1 100 Continue\r\n\r\n", 25, Hold{});
         }
         for (std::uint32_t i = exchange.parts_first; i != NONE; i = parts_[i].next) {
@@ -56,7 +57,10 @@ void Reactor<K>::advance_order(Connection& connection) {
         moved = true;
         unlink_first(connection);
         if (log_) log_access(connection, exchange, false);
-        if (exchange.close_after) connection.close_after = true;
+        if (exchange.close_after) {
+            connection.close_after = true;
+            close_body(exchange);  // nothing more is received
+        }
         if (exchange.until_close) connection.state = ConnectionState::finishing;
         if (exchange.stage != Stage::lane) exchange.stage = Stage::ended;
         release(exchange);

@@ -73,7 +73,9 @@ void Reactor<K>::break_off_stalled() {
         const std::uint64_t stood_ms = clock_.now_ms - connection.stalled_ms;
         if (stood_ms < stall_ms()) return;
         const std::uint64_t least = stood_ms * LEAST_BYTES_PER_SECOND / 1000;
-        const bool takes = taken_bytes(connection) >= connection.stalled_bytes + std::max<std::uint64_t>(least, 1);
+        // What has not been offered to it cannot be taken.
+        const bool takes = !connection.send_armed ||
+                           taken_bytes(connection) >= connection.stalled_bytes + std::max<std::uint64_t>(least, 1);
         // Who has got its answers whole, but for what is on its way, holds memory only.
         const std::uint32_t first = connection.first;
         if (takes || (first == NONE && !memory_short())) {

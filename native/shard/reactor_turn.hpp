@@ -187,7 +187,10 @@ void Reactor<K>::lend_segments() {
 
 template <class K>
 std::uint64_t Reactor<K>::next_deadline_ms() const {
-    const std::uint64_t next = std::min(timers_.next_ms(), next_break_off_ms());
+    std::uint64_t next = std::min(timers_.next_ms(), next_break_off_ms());
+    if constexpr (requires { kernel_.unsubmitted(); }) {
+        if (kernel_.unsubmitted()) next = std::min(next, clock_.now_ms + SUBMIT_RETRY_MS);
+    }
     return accept_retry_ms_ != 0 && accept_retry_ms_ < next ? accept_retry_ms_ : next;
 }
 

@@ -98,12 +98,13 @@ struct Connection {
     bool reset : 1;           // closes with a reset: the client must see that the answer broke off
     bool proven : 1;          // its client has taken an answer, and none has stalled since
     bool stalled : 1;         // on the list of those whose output waits for the client
-    bool unsent : 1;          // on a list of those whose output waits for a turn
+    bool unsent : 1;          // on the list of those whose output waits for a turn
+    bool unsent_stream : 1;   // on that of those whose stream does
 
     Wait wait;  // the list that it is on
     std::uint32_t next_dirty;
     std::uint32_t next_waiting, waiting_before;
-    std::uint32_t next_unsent;
+    std::uint32_t next_unsent, next_unsent_stream;
 
     // Unread input, a chain of segments; and its bytes.
     std::uint32_t input_first, input_last, input_bytes, input_segments;

@@ -220,9 +220,11 @@ TEST("io: uring, failing: entries beyond the queue wait for the kernel") {
             rig.kernel.submit();
             Completion none[4];
             CHECK_EQ(rig.kernel.harvest(none, 4), 0u);
+            CHECK(rig.kernel.unsubmitted());
         }
         const std::vector<Completion> done = rig.take(40);
         REQUIRE_EQ(done.size(), 40u);
+        CHECK(!rig.kernel.unsubmitted());
         for (std::uint32_t n = 0; n < 40; ++n) {
             CHECK_EQ(done[n].token.index, n);
             CHECK_EQ(done[n].result, 8);

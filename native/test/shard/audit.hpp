@@ -306,16 +306,20 @@ private:
         }
         expect(before == reactor_.stalled_.last, "the end of those who stall", before);
         expect_equal(count, stalled_, "connections that stall");
-        count = 0;
-        for (const auto* list : {&reactor_.unsent_, &reactor_.unsent_streams_}) {
+        const auto walk_unsent = [&](const shard::WaitList& list, auto knows, auto next) {
             count = 0;
-            for (std::uint32_t i = list->first; i != NONE && count <= list->count;
-                 i = reactor_.connections_[i].next_unsent) {
-                expect(reactor_.connections_[i].unsent, "a connection that waits to be sent to and does not know", i);
+            for (std::uint32_t i = list.first; i != NONE && count <= list.count; i = next(reactor_.connections_[i])) {
+                expect(knows(reactor_.connections_[i]), "a connection that waits to be sent to and does not know", i);
                 ++count;
             }
-            expect_equal(count, list->count, "connections that wait to be sent to");
-        }
+            expect_equal(count, list.count, "connections that wait to be sent to");
+        };
+        walk_unsent(
+            reactor_.unsent_, [](const auto& each) { return each.unsent; },
+            [](const auto& each) { return each.next_unsent; });
+        walk_unsent(
+            reactor_.unsent_streams_, [](const auto& each) { return each.unsent_stream; },
+            [](const auto& each) { return each.next_unsent_stream; });
         count = 0;
         for (std::uint32_t i = reactor_.dirty_; i != NONE; i = reactor_.connections_[i].next_dirty) {
             expect(reactor_.connections_[i].in_dirty, "a connection that is to be settled and does not know", i);

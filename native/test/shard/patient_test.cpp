@@ -1,0 +1,155 @@
+// Clients that wait, or have ended their side, and are in the right: nobody is cut off for what is not theirs to do,
+// and nobody is taken for somebody else.
+#include <netinet/in.h>
+#include <cerrno>
+
+#include "test/shard/clocked.hpp"
+#include "test/shard/on_both_kernels.hpp"
+
+namespace pinion::test {
+namespace {
+
+constexpr std::uint32_t BODY_MS = 3000;
+constexpr std::uint32_t KEEP_ALIVE_MS = 5000;
+
+shard::Settings short_settings() {
+    shard::Settings settings = small_settings();
+    settings.timeouts.body = BODY_MS;
+    settings.timeouts.keep_alive = KEEP_ALIVE_MS;
+    settings.timeouts.handler = 20000;
+    return settings;
+}
+
+const std::string EXPECTS = "POST /h/x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+
+template <class K>
+class PatientRig : public ReactorRig<Clocked<K>> {
+public:
+    PatientRig() : ReactorRig<Clocked<K>>(short_settings()) {}
+
+    void pass(std::uint64_t ms) {
+        for (; ms > 0; ms -= std::min<std::uint64_t>(ms, 500)) {
+            this->kernel.now_ms += std::min<std::uint64_t>(ms, 500);
+            this->quiet(2);
+        }
+    }
+};
+
+}  // namespace
+
+REACTOR_TEST(NotAskedFor, "patient: who waits for a 100 that nobody sends gets its answer, however long that takes") {
+    PatientRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    auto peer = rig.connect();
+    peer->write(EXPECTS);
+    const Started request = next_request(rig);
+    rig.worker.answer(request.slot, request.generation, {.body = "first ", .flags = 0, .length = 10});
+    rig.pass(4 * BODY_MS);
+    CHECK(!peer->ended);
+    const std::uint32_t part = rig.worker.take(16 + 4 + 2);
+    REQUIRE(part != layout::NO_OFFSET);
+    std::memcpy(rig.worker.at(part + 16), "last", 4);
+    rig.worker.push(EntryType::part, request.slot, request.generation, part + 16, 4);
+    CHECK(rig.worker.finish(request.slot, request.generation));
+    rig.worker.push(EntryType::end, request.slot, request.generation);
+    CHECK(rig.until([&] { return peer->in.answers.size() == 1; }));
+    CHECK_EQ(peer->in.answers[0].body, "first last");
+    CHECK(peer->in.interim.empty());
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(AskedForLate, "patient: the time for a body begins with the 100 that its client has waited for") {
+    PatientRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    auto peer = rig.connect();
+    peer->write(EXPECTS);
+    const Started request = next_request(rig);
+    rig.pass(2 * BODY_MS);
+    rig.worker.push(EntryType::continue_, request.slot, request.generation);
+    CHECK(rig.until([&] { return peer->in.interim.size() == 1; }));
+    rig.pass(BODY_MS - 1000);
+    CHECK(peer->in.answers.empty());
+    rig.pass(2000);
+    CHECK(rig.until([&] { return peer->in.answers.size() == 1; }));
+    CHECK_EQ(peer->in.answers[0].status, 408u);
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(UnwantedEnd, "patient: a half-close in a body that nobody wants harms no answer, before it or its own") {
+    PatientRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    auto peer = rig.connect();
+    peer->write(get("/h/slow") + "POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc");
+    const Started request = next_request(rig);
+    rig.quiet();
+    peer->shutdown_write();
+    rig.quiet();
+    rig.worker.answer(request.slot, request.generation, {.body = "slow"});
+    CHECK(rig.until([&] { return peer->ended; }));
+    CHECK(!peer->reset_seen);
+    REQUIRE_EQ(peer->in.answers.size(), 2u);
+    CHECK_EQ(peer->in.answers[0].body, "slow");
+    CHECK_EQ(peer->in.answers[1].status, 404u);
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(RestingStream,
+             "patient: a stream that says nothing outlives a half-close, and ends when its client is gone") {
+    PatientRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    for (const bool is_gone : {false, true}) {
+        auto peer = rig.connect();
+        peer->write(get("/h/events"));
+        const Started request = next_request(rig);
+        rig.worker.answer(request.slot, request.generation, {.body = "hello", .flags = 0});
+        rig.pass(1000);
+        peer->shutdown_write();
+        rig.pass(2 * KEEP_ALIVE_MS);
+        CHECK_EQ(rig.reactor->connection_count(), 1u);
+        if (is_gone) peer->close(true);
+        rig.pass(2 * KEEP_ALIVE_MS);
+        CHECK_EQ(rig.reactor->connection_count(), is_gone ? 0u : 1u);
+        if (is_gone) {
+            rig.worker.give_back(request.slot, request.generation);
+        } else {
+            CHECK(rig.worker.finish(request.slot, request.generation));
+            rig.worker.push(EntryType::end, request.slot, request.generation);
+            CHECK(rig.until([&] { return peer->ended; }));
+            CHECK_EQ(peer->in.answers.size(), 1u);
+        }
+        rig.peers.clear();
+    }
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(NobodyElse, "patient: who has been answered has no address any more, least of all that of who came next") {
+    PatientRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    auto first = rig.connect();
+    first->write(get("/h/x"));
+    const Started request = next_request(rig);
+    sockaddr_storage address{};
+    CHECK_EQ(rig.reactor->remote_address(request.slot, request.generation, &address), 0);
+    rig.pass(21000);
+    CHECK(rig.until([&] { return first->in.answers.size() == 1; }));
+    CHECK_EQ(first->in.answers[0].status, 504u);
+    CHECK_EQ(rig.reactor->remote_address(request.slot, request.generation, &address), -ENOTCONN);
+    first->close(true);
+    CHECK(rig.until([&] { return rig.reactor->connection_count() == 0; }));
+    auto second = rig.connect();
+    CHECK_EQ(rig.talk(*second, get("/fixed")).size(), 1u);
+    CHECK_EQ(rig.reactor->remote_address(request.slot, request.generation, &address), -ENOTCONN);
+    // What its handler still says about the body concerns nobody.
+    rig.worker.push(EntryType::body_discard, request.slot, request.generation);
+    rig.quiet();
+    CHECK_EQ(rig.talk(*second, get("/fixed"), 2).size(), 2u);
+    rig.worker.give_back(request.slot, request.generation);
+    rig.check_all_returned();
+}
+
+}  // namespace pinion::test

@@ -69,12 +69,12 @@ export async function measureBlocked(
   const spin = exchange(running.port, Buffer.from(request));
   await sleep(MARGIN_MS);
   const blocked = rateMetrics(await bench.client.measure(script, volume, running.processes()));
+  if (Date.now() - began > milliseconds) throw new Error("the handler did not spin all the while");
   const answer = (await spin).toString();
   const { clockNs, cpuNs } = JSON.parse(answer.slice(answer.indexOf("{"))) as {
     clockNs: number;
     cpuNs: number;
   };
-  if (Date.now() - began < milliseconds) throw new Error("the handler did not spin all the while");
   return {
     ...idle,
     blockedP50: blocked.p50 ?? NaN,

@@ -251,7 +251,7 @@ setup_modules() {
         return
     fi
     say "npm packages: npm ci"
-    npm ci --no-audit --no-fund --loglevel=error || give_up "npm ci failed; the lines above say why"
+    npm ci --include=dev --no-audit --no-fund --loglevel=error || give_up "npm ci failed; the lines above say why"
     printf '%s\n' "$wanted" >node_modules/.pinion-stamp
 }
 

@@ -262,23 +262,13 @@ export class Dispatcher {
 // No trigger: a request is nobody's consequence but its client's.
 const DETACHED = { triggerAsyncId: 0, requireManualDestroy: false };
 
-function resourcesKeepWhatIsEntered(): boolean {
-  const storage = new AsyncLocalStorage<boolean>();
-  const resource = new AsyncResource("PinionProbe", DETACHED);
-  resource.runInAsyncScope(() => {
-    storage.enterWith(true);
-  });
-  const kept = resource.runInAsyncScope(() => storage.getStore()) === true;
-  storage.disable();
-  return kept;
-}
-
 // eslint-disable-next-line @typescript-eslint/unbound-method -- compared, never called
 const PROMISE_THEN = Promise.prototype.then;
 
 // Where contexts are frames (Node 24), a resource enters the one that it was made in: what the handler has entered by
 // the time when it returns is kept for its stream and its abort listeners by a new one.
-const KEEPS_ENTERED = !resourcesKeepWhatIsEntered();
+// Not found out by entering one: where contexts are hooks, V8 compiles async functions less well from then on.
+const KEEPS_ENTERED = !("_enable" in AsyncLocalStorage.prototype);
 
 async function asPromise(thenable: unknown): Promise<unknown> {
   return thenable;

@@ -27,6 +27,7 @@ const bad: [text: string, error: RegExp][] = [
   ["2001:db8::1:80", /in quotes: "\[2001:db8::1\]:80"/],
   ["[::1]", /expected|brackets/],
   ["[nonsense]:80", /no IPv6 address/],
+  ["[fe80::1%eth0]:80", /leave the zone out/],
   ["example.org:80", /no IP address/],
   ["/run/a.sock", /unix:\/run\/a\.sock/],
   ["http://127.0.0.1:80/x", /leave out the scheme: 127\.0\.0\.1:80$/],
@@ -58,6 +59,9 @@ test("addresses of the command line that clash are refused", (t) => {
   t.regex(message(":80", "[::]:80"), /--listen \[::\]:80 clashes with --listen :80/);
   t.regex(message("[::1]:80", "[0:0::1]:80"), /clashes/);
   t.regex(message("unix:a", "unix:/folder/a"), /clashes/);
+  t.regex(message("systemd", "systemd:web"), /clashes/);
+  t.regex(message("fd:3", "systemd"), /clashes/);
+  t.is(parseListenArguments(["fd:3", "systemd:web", "unix:a"], "/folder").length, 3);
   t.regex(message("x"), /--listen x: expected host:port/);
   t.is(parseListenArguments([":80", ":81", ":0", ":0"], "/folder").length, 4);
 });

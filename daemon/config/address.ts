@@ -59,6 +59,9 @@ function parseTcp(text: string): Address | { error: string } {
   const port = Number(match[3]);
   if (port > 65535) return { error: `port ${port} is out of range: 0 to 65535` };
   const [, six, name = ""] = match;
+  if (six?.includes("%")) {
+    return { error: `an address with a zone (${six}) cannot be listened on; leave the zone out` };
+  }
   if (six !== undefined) {
     return isIPv6(six) ? tcp(six, port) : { error: `${JSON.stringify(six)} is no IPv6 address` };
   }
@@ -77,10 +80,18 @@ function tcp(host: string, port: number): Address {
 /** True if one cannot listen on both. */
 export function clash(left: Address, right: Address): boolean {
   if (left.kind !== "tcp" || right.kind !== "tcp")
-    return JSON.stringify(left) === JSON.stringify(right);
+    return (
+      JSON.stringify(left) === JSON.stringify(right) || isAllOf(left, right) || isAllOf(right, left)
+    );
   if (left.port !== right.port || left.port === 0) return false;
   const [one, other] = [canonicalHost(left.host), canonicalHost(right.host)];
   return one === other || covers(one, other) || covers(other, one);
+}
+
+// All sockets that systemd hands over are also those of a name, or of a number.
+function isAllOf(all: Address, other: Address): boolean {
+  const isAll = all.kind === "systemd" && all.name === undefined;
+  return isAll && (other.kind === "systemd" || other.kind === "fd");
 }
 
 function canonicalHost(host: string): string {

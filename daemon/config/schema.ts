@@ -235,8 +235,8 @@ export const schema = {
           "Memory of one shard for requests and answers, touched only as it is used. io_uring has 256MiB at most: beyond that `io: auto` is epoll.",
           "16MiB",
           64 * KIB,
-          // With 65,536 slots and their rings it stays within offsets of 32 bits.
-          3 * GIB,
+          // With 65,536 slots and their rings it stays within what a worker's signed offsets of 32 bits reach.
+          1792 * MIB,
         ),
         connection: size(
           "The most of its shard's arena that one connection may hold.",

@@ -27,6 +27,14 @@ test("no limit", (t) => {
   );
 });
 
+test("cores that are possible, and not there", (t) => {
+  const online = (list: string) =>
+    machine({ "/proc/self/status": status, "/sys/devices/system/cpu/online": list }).allowed;
+  t.deepEqual(online("0-1\n"), [0, 1]);
+  t.deepEqual(online("0,2-127\n"), [0, 2, 3, 8]);
+  t.deepEqual(online("4\n"), [0, 1, 2, 3, 8]); // it runs, so that cannot be
+});
+
 test("nothing can be read: one core", (t) => {
   t.deepEqual(machine({}), { allowed: [0], quota: undefined });
 });

@@ -14,8 +14,11 @@ export type ReadText = (path: string) => string | undefined;
 
 export function findCores(read: ReadText = readText): Cores {
   const status = read("/proc/self/status") ?? "";
-  const list = /^Cpus_allowed_list:\s*(.+)$/m.exec(status)?.[1] ?? "0";
-  return { allowed: parseCoreList(list), quota: findQuota(read) };
+  const possible = parseCoreList(/^Cpus_allowed_list:\s*(.+)$/m.exec(status)?.[1] ?? "0");
+  // A task may be allowed on cores that are switched off, or that a virtual machine could get some day.
+  const online = new Set(parseCoreList(read("/sys/devices/system/cpu/online") ?? ""));
+  const allowed = possible.filter((core) => online.has(core));
+  return { allowed: allowed.length > 0 ? allowed : possible, quota: findQuota(read) };
 }
 
 /** `0-2,5` → [0, 1, 2, 5]. */

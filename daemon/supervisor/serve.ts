@@ -1,4 +1,5 @@
 // The life of the daemon: configuration, sockets, shards, workers; then signals, and the way back down.
+import { randomInt } from "node:crypto";
 import type { Addon, ShardHandle } from "../../runtime/addon.js";
 import type { WriteLimits } from "../../runtime/messages.js";
 import { parseListenArguments } from "../config/address.js";
@@ -55,7 +56,14 @@ export async function serveFile({ file, listen }: ServeArguments): Promise<numbe
 
 async function serve(addon: Addon, { config, routes, compiled }: Plan): Promise<number> {
   const log = createLog(config.log);
-  const { cpus, reason } = planShards(config.shards, findCores(), process.pid);
+  const ownRing = process.env["UV_USE_IO_URING"] ?? "0";
+  if (ownRing !== "0" && config.write !== "any") {
+    // Its threads keep the rights that they have begun with.
+    throw new Error(
+      "with UV_USE_IO_URING in the environment libuv's own threads cannot be kept from writing; remove it, or write: any",
+    );
+  }
+  const { cpus, reason } = planShards(config.shards, findCores(), randomInt(2 ** 31));
   const connections = connectionsWithin(config, cpus.length, log);
   const tooLarge = memoryWarning(cpus.length, config.limits, findMemoryLimit());
   if (tooLarge !== undefined) log.warn(`${tooLarge.what}; ${tooLarge.remedy}`);

@@ -151,6 +151,7 @@ EveryThread on_every_thread(int (*function)(void*), void* argument) {
             if (error == 0) ++result.threads;
             if (error != 0) result.failed = "thread " + std::to_string(thread) + ": " + std::strerror(error);
             silent = silent || asked == Asked::silent;
+            if (error != 0) break;
         }
     }
     // A signal that is still on its way has to find this handler, which does nothing then.

@@ -40,7 +40,7 @@ public:
         if (base_ != nullptr) munmap(base_, size_ + TAIL_BYTES);
     }
 
-    // False: no memory. Pages are touched only as they are used.
+    // False: no memory, or too much for the signed offsets that JavaScript reads. Pages are touched only as they are used.
     bool map(std::uint32_t slots, std::uint32_t arena_bytes) {
         ring_entries_ = std::bit_ceil(slots * 8u);
         credit_entries_ = std::bit_ceil(most_runs_of(arena_bytes / layout::SEGMENT_BYTES));
@@ -52,6 +52,7 @@ public:
         // 64 KiB: the largest block of the arena, so that blocks are aligned in the address space too.
         arena_offset_ = (lanes_offset_ + layout::MAX_LANES * lane_bytes_ + 65535u) & ~65535u;
         size_ = std::size_t(arena_offset_) + arena_bytes;
+        if (size_ > std::size_t{1} << 31) return false;
         const std::size_t mapped = size_ + TAIL_BYTES;
         void* memory =
             mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -244,7 +244,7 @@ export class RequestView<Pattern extends string = string> {
       if (this.#whole(exchange)) return Promise.resolve(parse<Value>(wholeText(exchange)));
       return this.#collect(exchange).then((whole) => parse<Value>(decode(whole)));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

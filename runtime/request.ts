@@ -244,6 +244,7 @@ export class RequestView<Pattern extends string = string> {
       if (this.#whole(exchange)) return Promise.resolve(parse<Value>(wholeText(exchange)));
       return this.#collect(exchange).then((whole) => parse<Value>(decode(whole)));
     } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what was thrown
       return Promise.reject(error);
     }
   }

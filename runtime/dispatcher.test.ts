@@ -65,11 +65,16 @@ test("a batch ends after 128 handlers", (t) => {
     { slots: 256, ringEntries: 512 },
   );
   for (let i = 0; i < 200; i++) reactor.request();
+  const { now } = performance;
+  performance.now = () => 0; // else its time ends the batch before
+  try {
+    reactor.dispatcher.dispatch();
+  } finally {
+    performance.now = now;
+  }
+  t.is(calls, 128);
   reactor.dispatcher.dispatch();
-  t.true(calls <= 128);
-  const first = calls;
-  reactor.dispatcher.dispatch();
-  t.true(calls > first);
+  t.true(calls > 128);
 });
 
 test("a batch of slow handlers ends early", (t) => {

@@ -101,7 +101,7 @@ test.serial(
 
 test.serial("long heads, byte by byte and in small pieces, are read whole", async (t) => {
   const daemon = await startDaemon(t, {
-    config: `routes: [{ path: /sum, handler: ./sum.ts }, { path: /hello, handler: ./hello.ts }]\nlimits: { connections: 1000, arena: 4MiB, slots: 256 }\n`,
+    config: `routes: [{ path: /sum, handler: ./sum.ts }, { path: /hello, handler: ./hello.ts }]\nlimits: { connections: 1000, arena: 4MiB, slots: 256 }\ntimeouts: { head: 1h }\n`,
     files: {
       ...HELLO,
       "sum.ts": `import { createHash } from "node:crypto";

@@ -35,9 +35,10 @@ const FILES = {
     let ended = 0;
     const parts = async function* () { try { for (;;) yield chunk; } finally { ended++; } };
     export default (request) => (request.query.has("count") ? { ended } : parts());`,
-  "abort.ts": `let aborted = 0;
+  "abort.ts": `let aborted = 0, begun = 0;
     export default async (request) => {
-      if (request.query.has("count")) return { aborted };
+      if (request.query.has("count")) return { aborted, begun };
+      begun++;
       request.signal.addEventListener("abort", () => aborted++);
       await new Promise((done) => setTimeout(done, 3000));
       return "late";
@@ -279,7 +280,7 @@ test.serial("timeouts.head closes nobody who has been answered and is idle", asy
 
 test.serial("an upload may take longer than a handler, as long as it goes on", async (t) => {
   const daemon = await startDaemon(t, {
-    config: CONFIG.replace("handler: 20s", "handler: 2s"),
+    config: CONFIG.replace("handler: 20s", "handler: 5s").replace("body: 2s", "body: 10m"),
     files: FILES,
   });
   const wire = await Wire.connect(daemon.port);
@@ -287,7 +288,7 @@ test.serial("an upload may take longer than a handler, as long as it goes on", a
   wire.send(`POST /upload HTTP/1.1\r\nHost: test\r\nContent-Length: ${parts * 1000}\r\n\r\n`);
   for (let i = 0; i < parts; i++) {
     wire.send("p".repeat(1000));
-    await sleep(30);
+    await sleep(80);
   }
   t.deepEqual(JSON.parse((await wire.answer()).body), { bytes: parts * 1000 });
   wire.close();
@@ -295,17 +296,17 @@ test.serial("an upload may take longer than a handler, as long as it goes on", a
 
 test.serial("a client that goes away fires the handler's signal once", async (t) => {
   const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
-  for (const how of ["reset", "close"] as const) {
+  const count = async (what: "begun" | "aborted"): Promise<number> => {
+    const { body } = await fetchRaw(daemon.port, get("/abort?count"));
+    return (JSON.parse(body) as { aborted: number; begun: number })[what];
+  };
+  for (const [index, how] of (["reset", "close"] as const).entries()) {
     const wire = await Wire.connect(daemon.port);
     wire.send(get("/abort"));
-    await sleep(100);
+    while ((await count("begun")) === index) await sleep(20);
     wire[how]();
   }
-  const count = async (): Promise<number> => {
-    const { body } = await fetchRaw(daemon.port, get("/abort?count"));
-    return (JSON.parse(body) as { aborted: number }).aborted;
-  };
-  for (let i = 0; i < 200 && (await count()) === 0; i++) await sleep(20);
+  for (let i = 0; i < 200 && (await count("aborted")) < 2; i++) await sleep(20);
   await sleep(100);
-  t.is(await count(), 2);
+  t.is(await count("aborted"), 2);
 });

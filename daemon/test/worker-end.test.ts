@@ -152,6 +152,8 @@ async function endsAlone(t: ExecutionContext, how: How, state: State): Promise<v
   await watch.goesOn();
   t.deepEqual([...watch.ready], ["200 ready"]);
 
+  // Nothing but loading looks at it: the next worker, whenever it comes, waits for it to go.
+  await writeFile(join(daemon.folder, "hold"), "");
   const ending = fetchRaw(
     daemon.port,
     get(`/end/${how}/${state.replaceAll(" ", "-").toLowerCase()}`),
@@ -166,7 +168,6 @@ async function endsAlone(t: ExecutionContext, how: How, state: State): Promise<v
     queued = queue();
     await watch.goesOn();
   }
-  await writeFile(join(daemon.folder, "hold"), "");
   await writeFile(join(daemon.folder, "end"), "");
   if (state === "asleep" && how === "spin") {
     // It may still be answered; the next one is not, by this worker.

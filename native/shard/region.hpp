@@ -40,7 +40,8 @@ public:
         if (base_ != nullptr) munmap(base_, size_ + TAIL_BYTES);
     }
 
-    // False: no memory, or too much for the signed offsets that JavaScript reads. Pages are touched only as they are used.
+    // False: no memory, or too much for the signed offsets that JavaScript reads. Pages are touched only as they are
+    // used.
     bool map(std::uint32_t slots, std::uint32_t arena_bytes) {
         ring_entries_ = std::bit_ceil(slots * 8u);
         credit_entries_ = std::bit_ceil(most_runs_of(arena_bytes / layout::SEGMENT_BYTES));

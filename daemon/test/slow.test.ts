@@ -295,7 +295,10 @@ test.serial("an upload may take longer than a handler, as long as it goes on", a
 });
 
 test.serial("a client that goes away fires the handler's signal once", async (t) => {
-  const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
+  const daemon = await startDaemon(t, {
+    config: `${CONFIG}limits: { arena: 1MiB, slots: 16 }\n`, // one of them to count in
+    files: FILES,
+  });
   const count = async (what: "begun" | "aborted"): Promise<number> => {
     const { body } = await fetchRaw(daemon.port, get("/abort?count"));
     return (JSON.parse(body) as { aborted: number; begun: number })[what];

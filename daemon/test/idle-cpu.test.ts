@@ -1,11 +1,11 @@
 // Whatever is incomplete, or waits: while nothing happens, nothing is done.
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import test, { type ExecutionContext } from "ava";
-import { cpuMs, startDaemon, type Daemon } from "./support/daemon.js";
+import test from "ava";
+import { startDaemon } from "./support/daemon.js";
+import { isQuiet } from "./support/quiet.js";
 import { settlesTo, shardStatus } from "./support/status.js";
 
-const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: test\r\n\r\n`;
 const post = (target: string, fields: string): string =>
   `POST ${target} HTTP/1.1\r\nHost: test\r\n${fields}\r\n\r\n`;
@@ -70,20 +70,6 @@ async function crowd(port: number, text: string, count = CONNECTIONS): Promise<S
   await Promise.all(sockets.map((socket) => once(socket, "connect")));
   for (const socket of sockets) if (text !== "") socket.write(text, "latin1");
   return sockets;
-}
-
-// Of a second. What spins uses all that it gets, second after second; a collection, or a machine that is busy, does not.
-const QUIET_MS = 20;
-
-async function isQuiet(t: ExecutionContext, daemon: Daemon, what: string): Promise<void> {
-  const seen: number[] = [];
-  while (seen.length < 8) {
-    const before = await cpuMs(daemon.pid);
-    await sleep(1000);
-    seen.push((await cpuMs(daemon.pid)) - before);
-    if ((seen.at(-1) ?? 0) <= QUIET_MS) return;
-  }
-  t.fail(`${what}: ${seen.join(", ")} ms of CPU in seconds one after the other`);
 }
 
 test.serial("clients that have not said all, or do not read, cost no CPU", async (t) => {

@@ -40,8 +40,8 @@ const PROXIED: [string, string, string | null, number | null][] = [
   ["version 2, local", version2(0, 0, []), "127.0.0.1", null],
 ];
 
-async function startProxied(t: ExecutionContext): Promise<Daemon> {
-  const config = `listen: { address: 127.0.0.1:0, proxyProtocol: true }\n${ROUTES}\ntimeouts: { head: 2s }\n`;
+async function startProxied(t: ExecutionContext, head = "10m"): Promise<Daemon> {
+  const config = `listen: { address: 127.0.0.1:0, proxyProtocol: true }\n${ROUTES}\ntimeouts: { head: ${head} }\n`;
   return startDaemon(t, { ownListen: true, config, files: FILES });
 }
 
@@ -81,7 +81,7 @@ test.serial("the PROXY protocol's address is the request's, split at every byte"
 });
 
 test.serial("what is no PROXY header is closed without an answer", async (t) => {
-  const daemon = await startProxied(t);
+  const daemon = await startProxied(t, "2s");
   const garbage = [
     get("/remote"),
     "PROXY TCP4 192.0.2.1 192.0.2.2 70000 443\r\n" + get("/remote"),

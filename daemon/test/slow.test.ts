@@ -54,6 +54,8 @@ routes:
     respond: { status: 200, type: text/plain, body: "${"n".repeat(1000)}" }
 timeouts: { head: 1s, body: 2s, write: 2s, keepAlive: 3s, handler: 20s }
 `;
+/** For those who only go on: however long the machine stops. */
+const PATIENT = CONFIG.replace(/timeouts: .*/, "timeouts: { body: 10m, write: 10m, handler: 10m }");
 
 /** Resolves when the kernel has taken what was written, or the connection has ended. */
 async function drained(wire: Wire): Promise<void> {
@@ -108,7 +110,7 @@ async function isConstant(
 }
 
 test.serial("a large download to a slow reader runs in constant memory", async (t) => {
-  const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
+  const daemon = await startDaemon(t, { config: PATIENT, files: FILES });
   await isConstant(t, daemon, (mib) => download(t, daemon.port, mib), 64);
 });
 
@@ -154,12 +156,12 @@ async function upload(t: ExecutionContext, port: number, target: string, mib: nu
 }
 
 test.serial("a large upload to a slow handler runs in constant memory", async (t) => {
-  const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
+  const daemon = await startDaemon(t, { config: PATIENT, files: FILES });
   await isConstant(t, daemon, (mib) => upload(t, daemon.port, "/upload?slow", mib), 64);
 });
 
 test.serial("a large upload to a quick handler runs in constant memory", async (t) => {
-  const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
+  const daemon = await startDaemon(t, { config: PATIENT, files: FILES });
   await isConstant(t, daemon, (mib) => upload(t, daemon.port, "/upload", mib), 256);
 });
 

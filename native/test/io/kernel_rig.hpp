@@ -147,11 +147,11 @@ public:
     // The shard closed it through the kernel.
     void forget(int socket) { std::erase(sockets, socket); }
 
-    // Submits, and harvests until `count` completions are there; fewer when nothing comes for two seconds. Sleeps as
+    // Submits, and harvests until `count` completions are there; fewer when that takes ten seconds. Sleeps as
     // libuv does, on the descriptor.
     std::vector<Completion> take(std::size_t count) {
         std::vector<Completion> taken;
-        const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+        const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);
         while (taken.size() < count && std::chrono::steady_clock::now() < patience) {
             kernel.submit();
             Completion batch[16];

@@ -1,18 +1,16 @@
 // Which requests a reactor takes: by queue delay, by slots, by address, by memory.
 #include <deque>
 
+#include "test/shard/clocked.hpp"
 #include "test/shard/on_both_kernels.hpp"
 
 namespace pinion::test {
 namespace {
 
-void pass(std::uint32_t milliseconds) { usleep(milliseconds * 1000); }
-
 REACTOR_TEST(StandingQueue, "admission: in a standing queue requests are refused, in a short burst none") {
     shard::Settings settings = small_settings();
-    // Either way 400 ms are to spare for a machine that stops now and then.
     settings.admission = {.target_ms = 20, .interval_ms = 1000};
-    ReactorRig<K> rig(std::move(settings));
+    ReactorRig<Clocked<K>> rig(std::move(settings));
     REQUIRE_EQ(rig.failure, "");
     rig.go_live();
     auto early = rig.connect();
@@ -20,13 +18,13 @@ REACTOR_TEST(StandingQueue, "admission: in a standing queue requests are refused
     early->write(get("/h/1") + get("/h/2"));
     rig.quiet();
     // The oldest has waited longer than the target, but the queue is young.
-    pass(600);
+    rig.kernel.now_ms += 600;
     late->write(get("/h/3"));
     rig.quiet();
     const Started first = next_request(rig);
     CHECK(late->in.answers.empty());
     // Now it stands, and moves too slowly. What needs no handler is answered as ever.
-    pass(600);
+    rig.kernel.now_ms += 600;
     rig.quiet();
     auto refused = rig.connect();
     const auto& answers = rig.talk(*refused, get("/h/4") + get("/fixed"), 2);
@@ -58,7 +56,7 @@ REACTOR_TEST(StandingQueue, "admission: in a standing queue requests are refused
 REACTOR_TEST(HeldCore, "admission: requests behind one handler that holds the core are not refused") {
     shard::Settings settings = small_settings();
     settings.admission = {.target_ms = 20, .interval_ms = 100};
-    ReactorRig<K> rig(std::move(settings));
+    ReactorRig<Clocked<K>> rig(std::move(settings));
     REQUIRE_EQ(rig.failure, "");
     rig.go_live();
     std::vector<std::unique_ptr<Peer>> peers;
@@ -66,7 +64,7 @@ REACTOR_TEST(HeldCore, "admission: requests behind one handler that holds the co
         peers.push_back(rig.connect());
         peers.back()->write(get("/h/" + std::to_string(n)));
         rig.quiet();
-        pass(60);
+        rig.kernel.now_ms += 60;
     }
     for (unsigned n = 0; n < 5; ++n) {
         CHECK(peers[n]->in.answers.empty());
@@ -85,7 +83,7 @@ REACTOR_TEST(HeldQueue, "admission: a queue that has moved fast is not long beca
     settings.limits.pipeline = 64;
     settings.limits.arena_bytes = 2048 * layout::SEGMENT_BYTES;
     settings.admission = {.target_ms = 20, .interval_ms = 3000};
-    ReactorRig<K> rig(std::move(settings));
+    ReactorRig<Clocked<K>> rig(std::move(settings));
     REQUIRE_EQ(rig.failure, "");
     rig.go_live();
     auto burst = rig.connect();
@@ -97,12 +95,12 @@ REACTOR_TEST(HeldQueue, "admission: a queue that has moved fast is not long beca
         rig.worker.answer(started.slot, started.generation, {.body = "served"});
         rig.quiet(1);
     };
-    // 8 ms each, or somewhat more; then one takes longer than all the others.
+    // 8 ms each; then one takes longer than all the others.
     for (unsigned n = 0; n < 20; ++n) {
-        pass(8);
+        rig.kernel.now_ms += 8;
         take();
     }
-    pass(1800);
+    rig.kernel.now_ms += 1800;
     rig.quiet();
     auto late = rig.connect();
     late->write(get("/h/late"));
@@ -122,7 +120,7 @@ REACTOR_TEST(LongQueue, "admission: who would wait for too long is refused at on
     settings.limits.pipeline = PIPELINED;
     settings.limits.arena_bytes = 2048 * layout::SEGMENT_BYTES;
     settings.admission = {.target_ms = 20, .interval_ms = 2000};
-    ReactorRig<K> rig(std::move(settings));
+    ReactorRig<Clocked<K>> rig(std::move(settings));
     REQUIRE_EQ(rig.failure, "");
     rig.go_live();
     std::vector<std::unique_ptr<Peer>> peers;
@@ -132,9 +130,9 @@ REACTOR_TEST(LongQueue, "admission: who would wait for too long is refused at on
         for (unsigned i = 0; i < PIPELINED; ++i) peers.back()->write(get("/h/" + std::to_string(n)));
     }
     CHECK(rig.until([&] { return rig.reactor->counters().requests == PEERS * (PIPELINED + 1); }));
-    // A handler that takes 20 ms, or longer on a busy machine: more than 4 s for all that wait.
+    // A handler that takes 20 ms: more than 4 s for all that wait.
     for (unsigned n = 0; n < 20; ++n) {
-        pass(20);
+        rig.kernel.now_ms += 20;
         const Started started = next_request(rig);
         rig.worker.answer(started.slot, started.generation, {.body = "served"});
         rig.quiet(1);

@@ -78,7 +78,17 @@ void hand_overs(std::uint64_t seed, bool deaths, std::chrono::milliseconds durat
             workers.push_back(std::make_unique<WorkerThread>(shard, std::uint32_t(lane), dice.between(1, 1u << 30)));
     };
     std::uint64_t requests = 0;
-    for (const auto end = Clock::now() + duration; Clock::now() < end && problem.empty();) {
+    // As long as was asked for, and until all that is to be seen has come about; a machine that is busy may take long.
+    const auto seen = [&] {
+        const shard::Status now = shard.status();
+        return now.stand_in_turns > 0 && now.worker_turns > 0 && now.takeovers > 0;
+    };
+    const auto begun = Clock::now();
+    const auto goes_on = [&] {
+        const auto passed = Clock::now() - begun;
+        return passed < duration || (passed < 60s && !seen());
+    };
+    while (problem.empty() && goes_on()) {
         std::this_thread::sleep_for(std::chrono::microseconds(dice.below(8000)));
         for (std::size_t n = 0; n < workers.size(); ++n) {
             if (workers[n]->done()) finish(n--);

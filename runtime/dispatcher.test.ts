@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { HttpError } from "./errors.js";
 import { bodyText, FakeReactor } from "./fake-reactor.test.support.js";
 import { handlersOf } from "./handler.js";
-import { ContentType, EntryType, SlotState } from "./layout.generated.js";
+import { ContentType, EntryType, SLOT_BYTES, SlotState } from "./layout.generated.js";
 import { Dispatcher } from "./dispatcher.js";
 import type { RequestView } from "./request.js";
 
@@ -147,6 +147,33 @@ test("an abandoned slot is given back at once; what its handler answers later is
   settle[1]?.("in time");
   await reactor.run();
   t.is(bodyText(reactor.answer(slot)), "in time");
+});
+
+test("beyond their memory, abandoned requests keep their slots until their handlers are done", async (t) => {
+  const settle: ((value: string) => void)[] = [];
+  const reactor = FakeReactor.with(
+    () => new Promise<string>((resolve) => settle.push(resolve)),
+    { abandonedMost: 2 * SLOT_BYTES + 500 }, // of two that are small
+  );
+  const slots = [1, 2, 3].map(() => reactor.request());
+  reactor.turn();
+  slots.forEach((slot) => reactor.abandon(slot));
+  reactor.turn();
+  const given = (): boolean[] =>
+    slots.map((slot) => reactor.slots[slot]?.log.includes("giveBack") ?? false);
+  t.deepEqual(given(), [true, true, false]);
+  settle[2]?.("late");
+  await reactor.run();
+  t.deepEqual(given(), [true, true, true]);
+  // One of those before is done: there is room for another.
+  settle[0]?.("late");
+  await reactor.run();
+  const next = reactor.request();
+  reactor.turn();
+  reactor.abandon(next);
+  reactor.turn();
+  t.deepEqual(reactor.slots[next]?.log, ["giveBack"]);
+  t.is(reactor.slots[next]?.answer, null);
 });
 
 test("a handler whose request was abandoned still reads it, from a copy", async (t) => {

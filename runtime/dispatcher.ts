@@ -1,5 +1,6 @@
 // The dispatcher: takes entries off the request ring, calls handlers, answers with what they return.
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
+import { AbandonedRequests } from "./abandoned.js";
 import { answer, answerText, dropAnswer, TEXT } from "./answer.js";
 import { describe } from "./describe.js";
 import { isAbortError, statusAndMessage } from "./errors.js";
@@ -40,6 +41,8 @@ export interface DispatcherOptions {
   context: RequestContext;
   calls: ReactorCalls;
   log: (entry: Omit<LogMessage, "type">) => void;
+  /** Bytes that requests may hold whose handlers go on although nobody waits for them. */
+  abandonedMost: number;
   /** A further line about an error, with the line break before it, or "". */
   hint?: (error: unknown) => string;
 }
@@ -53,6 +56,7 @@ export class Dispatcher {
   readonly #log: (entry: Omit<LogMessage, "type">) => void;
   readonly #hint: (error: unknown) => string;
   readonly #exchanges: (Exchange | undefined)[] = [];
+  readonly #abandoned: AbandonedRequests;
   readonly #callInScope = (handler: Handler, exchange: Exchange, view: RequestView): void => {
     this.#call(handler, exchange, view);
   };
@@ -65,6 +69,7 @@ export class Dispatcher {
     this.#handlers = options.handlers;
     this.#context = options.context;
     this.#log = options.log;
+    this.#abandoned = new AbandonedRequests(options.abandonedMost);
     this.#hint = options.hint ?? (() => "");
   }
 
@@ -190,7 +195,7 @@ export class Dispatcher {
     }
   }
 
-  // The slot does not wait for the handler: it may never settle.
+  // The slot does not wait for the handler, which may never settle, unless too many go on like that.
   #abort(exchange: Exchange, reason: number): void {
     const { view } = exchange;
     if (reason === AbortReason.timedOut && view !== null) {
@@ -202,12 +207,14 @@ export class Dispatcher {
     }
     exchange.abort(reason);
     if (exchange.view === null || reason === AbortReason.halfClosed) return;
-    exchange.detach();
-    this.#exchanges[exchange.slot] = undefined;
+    if (this.#abandoned.take(exchange)) this.#exchanges[exchange.slot] = undefined;
   }
 
   #resolved(exchange: Exchange, value: unknown): void {
-    if (exchange.detached) return dropAnswer(value);
+    if (exchange.detached) {
+      this.#abandoned.settled(exchange);
+      return dropAnswer(value);
+    }
     if (exchange.abortReason >= 0 && exchange.abandoned()) {
       dropAnswer(value);
       return exchange.giveBack();
@@ -223,6 +230,7 @@ export class Dispatcher {
     const { view } = exchange;
     if (view === null) return;
     if (exchange.detached) {
+      this.#abandoned.settled(exchange);
       // Nobody waits for it, but it may be what has taken so long.
       const isLate = exchange.abortReason === AbortReason.timedOut && !isAbortError(error);
       if (isLate) this.#say("error", view, describe(error) + this.#hint(error));

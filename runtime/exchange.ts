@@ -115,12 +115,9 @@ export class Exchange {
     const head = words[this.base + SLOT_HEAD_OFFSET_WORD] as number;
     const body = words[this.base + SLOT_BODY_OFFSET_WORD] as number;
     const bodyLength = words[this.base + SLOT_BODY_LENGTH_WORD] as number;
-    const headEnd = head + (words[this.base + SLOT_HEAD_LENGTH_WORD] as number);
-    const end = bodyLength > 0 ? body + bodyLength : headEnd;
-    const size = SLOT_BYTES + end - head;
-    const copy = Buffer.from(new ArrayBuffer((size + 7) & -8));
+    const copy = Buffer.from(new ArrayBuffer(this.detachedBytes()));
     bytes.copy(copy, 0, this.base * 4, this.base * 4 + SLOT_BYTES);
-    bytes.copy(copy, SLOT_BYTES, head, end);
+    bytes.copy(copy, SLOT_BYTES, head, this.#requestEnd());
     this.dropBody();
     this.lane.push(EntryType.giveBack, this.slot, this.generation, 0, 0);
     this.detached = true;
@@ -128,6 +125,21 @@ export class Exchange {
     this.base = 0;
     this.region.words[SLOT_HEAD_OFFSET_WORD] = SLOT_BYTES;
     this.region.words[SLOT_BODY_OFFSET_WORD] = SLOT_BYTES + (bodyLength > 0 ? body - head : 0);
+  }
+
+  /** Bytes of the copy that detach() makes. */
+  detachedBytes(): number {
+    const head = this.region.words[this.base + SLOT_HEAD_OFFSET_WORD] as number;
+    return (SLOT_BYTES + this.#requestEnd() - head + 7) & -8;
+  }
+
+  /** Behind the head, and the body if that came with it. */
+  #requestEnd(): number {
+    const { words } = this.region;
+    const bodyLength = words[this.base + SLOT_BODY_LENGTH_WORD] as number;
+    if (bodyLength > 0) return (words[this.base + SLOT_BODY_OFFSET_WORD] as number) + bodyLength;
+    const head = words[this.base + SLOT_HEAD_OFFSET_WORD] as number;
+    return head + (words[this.base + SLOT_HEAD_LENGTH_WORD] as number);
   }
 
   // --- the request body ---

@@ -40,6 +40,8 @@ export interface FakeOptions {
   /** Lane.fieldsBytes. */
   fieldsBytes?: number;
   routes?: string[];
+  /** DispatcherOptions.abandonedMost. */
+  abandonedMost?: number;
 }
 
 /** One answer as a client would see it. */
@@ -98,6 +100,7 @@ export class FakeMemory {
       keptBytes: 64 * SEGMENT_BYTES,
       fieldsBytes: ANSWER_FIELDS_BYTES,
       routes: ["/"],
+      abandonedMost: 1024 * 1024,
       ...options,
     };
     const { slots, ringEntries } = this.options;

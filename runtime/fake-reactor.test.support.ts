@@ -100,6 +100,7 @@ export class FakeReactor extends FakeAnswers {
           this.sendNow(slot, generation, bytes.subarray(start, end)),
       },
       log: (entry) => this.logs.push(entry),
+      abandonedMost: this.options.abandonedMost,
     });
   }
 

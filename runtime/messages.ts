@@ -32,6 +32,10 @@ export interface WorkerData {
   directory: string;
   /** Null: writing is not restricted. */
   writing: WriteLimits | null;
+  /** `limits.abandoned`, bytes. */
+  abandonedMost: number;
+  /** One word: the lines of the log that the main thread has taken. */
+  linesTaken: Int32Array<SharedArrayBuffer>;
 }
 
 /** The handlers are loaded and the lane is live. */
@@ -63,4 +67,11 @@ export interface LogMessage {
   route: string;
 }
 
-export type WorkerMessage = ReadyMessage | LoadingMessage | StartFailedMessage | LogMessage;
+/** Lines that were not said, for the main thread had too many to take. */
+export interface LeftOutMessage {
+  type: "leftOut";
+  lines: number;
+}
+
+export type WorkerMessage =
+  ReadyMessage | LoadingMessage | StartFailedMessage | LogMessage | LeftOutMessage;

@@ -5,6 +5,7 @@ import { describe } from "./describe.js";
 import { Dispatcher } from "./dispatcher.js";
 import { correctEventLoopUtilization } from "./event-loop-utilization.js";
 import { ExportError, type HandlerTable, handlersOf, methodsOf } from "./handler.js";
+import { LogGate } from "./log-gate.js";
 import type { HandlerSource, WorkerData, WorkerMessage } from "./messages.js";
 import { parameterNames } from "./parameters.js";
 import { writeHint } from "./write-hint.js";
@@ -55,6 +56,7 @@ async function start(data: WorkerData): Promise<void> {
     if (table === null) process.exit(1);
     handlers.push(table);
   }
+  const gate = new LogGate(data.linesTaken, post);
   dispatcher = new Dispatcher({
     memory: region,
     laneOffset,
@@ -72,8 +74,9 @@ async function start(data: WorkerData): Promise<void> {
     },
     hint,
     log: (entry) => {
-      post({ type: "log", ...entry });
+      gate.write(entry);
     },
+    abandonedMost: data.abandonedMost,
   });
   addon.live(data.shard, data.lane, handlers.map(methodsOf));
   post({ type: "ready" });

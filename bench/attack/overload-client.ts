@@ -157,6 +157,7 @@ function phaseOf(load: Load): Phase {
 /** Asks the handler itself what it has been called with. */
 async function reachedBy(outcomes: readonly Outcome[]) {
   const response = await fetch(`${urlOf(target)}${options.work}/0`, {
+    redirect: "error", // it may lead away from loopback
     signal: AbortSignal.timeout(10_000),
   });
   const { started } = (await response.json()) as { started: [number, number][] };

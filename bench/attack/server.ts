@@ -223,7 +223,10 @@ async function launch(
 
 async function answers(target: Target, path: string): Promise<boolean> {
   try {
-    const response = await fetch(urlOf(target) + path, { signal: AbortSignal.timeout(2000) });
+    const response = await fetch(urlOf(target) + path, {
+      redirect: "error", // it may lead away from loopback
+      signal: AbortSignal.timeout(2000),
+    });
     await response.arrayBuffer();
     return response.ok;
   } catch {

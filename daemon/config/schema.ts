@@ -239,7 +239,7 @@ export const schema = {
           1792 * MIB,
         ),
         connection: size(
-          "The most of its shard's arena that one connection may hold.",
+          "The most of its shard's arena that one connection's unread input may hold.",
           "256KiB",
           8 * KIB,
           GIB,
@@ -274,6 +274,12 @@ export const schema = {
             16 * MIB, // Node 24 may end the process while it makes a worker of 8
             64 * GIB,
           ),
+        ),
+        abandoned: size(
+          "Memory of one worker for requests whose handlers go on although their clients have gone, or have got their 504; beyond that such a request keeps its slot until its handler is done.",
+          "16MiB",
+          0,
+          GIB,
         ),
         youngHeap: size(
           "The young generation of one worker's heap: a third of it is filled with new objects between two collections. More suits handlers that hold much while they wait.",
@@ -312,7 +318,7 @@ export const schema = {
           "10s",
         ),
         body: duration(
-          "A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408).",
+          "A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408). While other uploads wait to begin: for a sixth of it, or less than 16 KiB a second.",
           "30s",
         ),
         handler: duration("For a handler to answer (504).", "30s"),

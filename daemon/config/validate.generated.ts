@@ -1,6 +1,6 @@
 // @ts-nocheck: written by ops/generate-config.ts from daemon/config/schema.ts. Do not edit.
 export const validate: { (data: unknown): boolean; errors?: import("./validate.js").Mismatch[] | null } = validate10;
-const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Pinion configuration","type":"object","additionalProperties":false,"properties":{"listen":{"type":["string","object","array"],"description":"Where to listen: one address, or a list. `--listen` on the command line replaces it.","default":"127.0.0.1:8080","properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false,"minItems":1,"maxItems":64,"items":{"type":["string","object"],"properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false}},"shards":{"type":["string","integer"],"pattern":"^auto$","minimum":1,"maximum":256,"default":"auto","description":"Shards, each with its own sockets, memory and worker. `auto`: one for each logical core that affinity and cgroup leave to the process."},"io":{"enum":["auto","uring","epoll"],"default":"auto","description":"The kernel's interface. `auto`: io_uring where the probe finds it good enough, else epoll."},"routes":{"type":"array","default":[],"maxItems":20000,"description":"What answers which path.","items":{"type":"object","additionalProperties":false,"required":["path"],"properties":{"path":{"type":"string","description":"Pattern: `/hello/{name:string}`. Kinds: `string` (also without a kind), `int`, `float`, `uuid`, and, at the end, `path`, which takes the rest. No parameter is ever empty: `/files/{rest:path}` does not answer `/files/`."},"methods":{"type":"array","minItems":1,"items":{"enum":["GET","HEAD","POST","PUT","DELETE","OPTIONS","TRACE","PATCH"]},"description":"Methods that are answered; another is 405. Left out: GET for `respond`; for a handler, the methods that it has functions for, or all but TRACE if it is one function. GET answers HEAD too."},"handler":{"type":"string","pattern":"\\.(ts|mts|js|mjs)$","description":"A `.ts` or `.js` module, relative to the configuration's folder."},"options":{"description":"Handed to the module's factory. Any YAML value."},"respond":{"type":"object","additionalProperties":false,"description":"A fixed answer, given without JavaScript.","properties":{"status":{"type":"integer","minimum":200,"maximum":599,"default":200,"description":"Status code."},"type":{"type":"string","description":"Content-Type. Left out: `text/plain; charset=utf-8` if there is a body."},"headers":{"type":"object","additionalProperties":{"type":"string"},"default":{},"description":"Further fields, by name."},"body":{"type":"string","default":"","description":"The body."}}},"timeout":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"description":"Time for this handler; left out: `timeouts.handler`."},"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"description":"Largest request body of this route; left out: `limits.body`."}}}},"write":{"type":["string","array"],"default":[],"maxItems":64,"pattern":".","items":{"type":"string","pattern":"."},"description":"Folders (with all that is below them) and files that handlers, and programs that they start, may write to: `[./data]`, relative to the configuration's folder. They have to be there when the server starts. Beside them only the folder for temporary files and the folders that systemd hands over (`StateDirectory=`, `LogsDirectory=`, `RuntimeDirectory=`) may be written to, where the kernel has Landlock. `any`: no restriction."},"cache":{"type":"string","pattern":".","description":"Folder where compiled handlers are kept, relative to the configuration's folder. Left out: `handlers` in systemd's `CacheDirectory=`, else `pinion` in `XDG_CACHE_HOME` or `~/.cache`, or in the folder for temporary files where that cannot be written to."},"limits":{"type":"object","additionalProperties":false,"default":{},"description":"Bounds. At each there is backpressure or a status code, never growth.","properties":{"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"default":"1MiB","description":"Largest request body (413)."},"head":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":256,"most":65535,"default":"16KiB","description":"Largest request head (431)."},"target":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":64,"most":65535,"default":"8KiB","description":"Longest request target (414)."},"fields":{"type":"integer","minimum":1,"maximum":200,"default":100,"description":"Field lines of one request (431)."},"connections":{"type":"integer","minimum":1,"maximum":1000000,"default":10000,"description":"Open connections of the whole server, shared out evenly among the shards; further ones wait in the kernel."},"slots":{"type":"integer","minimum":2,"maximum":65536,"default":1024,"description":"Requests of one shard that are parsed and not yet answered; a few, of two one, are kept for those that need no handler."},"queue":{"type":"integer","minimum":1,"maximum":65536,"description":"Requests of one shard that wait for their handler to be called, and connections that wait for a slot (503); left out: bounded by connections and memory alone."},"arena":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":65536,"most":1879048192,"default":"16MiB","description":"Memory of one shard for requests and answers, touched only as it is used. io_uring has 256MiB at most: beyond that `io: auto` is epoll."},"connection":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":8192,"most":1073741824,"default":"256KiB","description":"The most of its shard's arena that one connection may hold."},"pipeline":{"type":"integer","minimum":1,"maximum":65535,"default":64,"description":"Requests of one connection that are read ahead of their answers."},"addressConnections":{"type":"integer","minimum":0,"maximum":1000000,"default":0,"description":"Open connections of one client address (IPv6: of one /64) and one shard; further ones are closed. 0: no limit."},"addressRate":{"type":"integer","minimum":0,"maximum":1000000,"default":0,"description":"Requests a second of one client address (IPv6: of one /64) and one shard; it may be one second ahead (429). What is refused, malformed or too large counts as well. 0: no limit."},"heap":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":16777216,"most":68719476736,"description":"JavaScript heap of one worker; left out: Node's own default."},"youngHeap":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":1048576,"most":1073741824,"default":"12MiB","description":"The young generation of one worker's heap: a third of it is filled with new objects between two collections. More suits handlers that hold much while they wait."}}},"admission":{"type":"object","additionalProperties":false,"default":{},"description":"When requests for handlers are refused because too many wait (503 with Retry-After).","properties":{"target":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"250ms","description":"In a standing queue, new requests are refused while the oldest has waited so long. 0: never."},"interval":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"500ms","description":"A queue that has not been empty for so long is a standing one, and who has waited so long in it, or would have to, is refused; a shorter burst may wait."}}},"timeouts":{"type":"object","additionalProperties":false,"default":{},"description":"How long each state may last.","properties":{"head":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"10s","description":"From a connection's or a request's first moment to the end of its head (408)."},"body":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408)."},"handler":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"For a handler to answer (504)."},"write":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that takes nothing of an answer for so long, or less than 512 bytes a second, is disconnected, after twice this time at the latest."},"keepAlive":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"60s","description":"An idle connection is kept."},"drain":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"10s","description":"From SIGTERM or SIGINT to the end of the process. Requests in flight have all of it but the last tenth (0.1 to 1 second)."},"spin":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":100,"most":604800000,"default":"60s","description":"A worker may stay in JavaScript, with requests waiting, before it is replaced."}}},"health":{"type":"object","additionalProperties":false,"default":{},"description":"Routes for health checks, answered without JavaScript.","properties":{"enabled":{"type":"boolean","default":true,"description":"Answer them."},"live":{"type":"string","default":"/-/live","description":"200 while the process runs."},"ready":{"type":"string","default":"/-/ready","description":"200 while the shard has a live worker, workers do not end again and again, and it is not draining; else 503."}}},"http":{"type":"object","additionalProperties":false,"default":{},"description":"HTTP details.","properties":{"halfOpen":{"type":"boolean","default":true,"description":"A client that has closed its sending side still gets its answer; false: it counts as gone."}}},"log":{"type":"object","additionalProperties":false,"default":{},"description":"What the daemon writes about itself (standard error), and about requests (standard output).","properties":{"access":{"type":"boolean","default":false,"description":"One line of JSON on standard output for each request; `{\"dropped\":n}` where n lines found no room, because standard output was not read fast enough."},"level":{"enum":["error","warn","info","debug"],"default":"info","description":"The least level that is written."},"format":{"enum":["auto","json","text"],"default":"auto","description":"`auto`: text on a terminal, else JSON."}}}}};
+const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Pinion configuration","type":"object","additionalProperties":false,"properties":{"listen":{"type":["string","object","array"],"description":"Where to listen: one address, or a list. `--listen` on the command line replaces it.","default":"127.0.0.1:8080","properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false,"minItems":1,"maxItems":64,"items":{"type":["string","object"],"properties":{"address":{"type":"string","description":"`127.0.0.1:8080`, `[::1]:8080`, `:8080` (every address of the machine), `unix:/run/app.sock`, `fd:3` (an inherited socket), `systemd` or `systemd:NAME` (the sockets that systemd hands over). Port 0 lets the kernel choose."},"proxyProtocol":{"type":"boolean","default":false,"description":"Expect the PROXY protocol's header, and take the client's address from it."},"backlog":{"type":"integer","minimum":1,"maximum":65535,"default":1024,"description":"Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."},"mode":{"type":"string","pattern":"^0?[0-7]{3}$","description":"Permissions of a Unix socket, octal and in quotes: `\"0660\"`."}},"required":["address"],"additionalProperties":false}},"shards":{"type":["string","integer"],"pattern":"^auto$","minimum":1,"maximum":256,"default":"auto","description":"Shards, each with its own sockets, memory and worker. `auto`: one for each logical core that affinity and cgroup leave to the process."},"io":{"enum":["auto","uring","epoll"],"default":"auto","description":"The kernel's interface. `auto`: io_uring where the probe finds it good enough, else epoll."},"routes":{"type":"array","default":[],"maxItems":20000,"description":"What answers which path.","items":{"type":"object","additionalProperties":false,"required":["path"],"properties":{"path":{"type":"string","description":"Pattern: `/hello/{name:string}`. Kinds: `string` (also without a kind), `int`, `float`, `uuid`, and, at the end, `path`, which takes the rest. No parameter is ever empty: `/files/{rest:path}` does not answer `/files/`."},"methods":{"type":"array","minItems":1,"items":{"enum":["GET","HEAD","POST","PUT","DELETE","OPTIONS","TRACE","PATCH"]},"description":"Methods that are answered; another is 405. Left out: GET for `respond`; for a handler, the methods that it has functions for, or all but TRACE if it is one function. GET answers HEAD too."},"handler":{"type":"string","pattern":"\\.(ts|mts|js|mjs)$","description":"A `.ts` or `.js` module, relative to the configuration's folder."},"options":{"description":"Handed to the module's factory. Any YAML value."},"respond":{"type":"object","additionalProperties":false,"description":"A fixed answer, given without JavaScript.","properties":{"status":{"type":"integer","minimum":200,"maximum":599,"default":200,"description":"Status code."},"type":{"type":"string","description":"Content-Type. Left out: `text/plain; charset=utf-8` if there is a body."},"headers":{"type":"object","additionalProperties":{"type":"string"},"default":{},"description":"Further fields, by name."},"body":{"type":"string","default":"","description":"The body."}}},"timeout":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"description":"Time for this handler; left out: `timeouts.handler`."},"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"description":"Largest request body of this route; left out: `limits.body`."}}}},"write":{"type":["string","array"],"default":[],"maxItems":64,"pattern":".","items":{"type":"string","pattern":"."},"description":"Folders (with all that is below them) and files that handlers, and programs that they start, may write to: `[./data]`, relative to the configuration's folder. They have to be there when the server starts. Beside them only the folder for temporary files and the folders that systemd hands over (`StateDirectory=`, `LogsDirectory=`, `RuntimeDirectory=`) may be written to, where the kernel has Landlock. `any`: no restriction."},"cache":{"type":"string","pattern":".","description":"Folder where compiled handlers are kept, relative to the configuration's folder. Left out: `handlers` in systemd's `CacheDirectory=`, else `pinion` in `XDG_CACHE_HOME` or `~/.cache`, or in the folder for temporary files where that cannot be written to."},"limits":{"type":"object","additionalProperties":false,"default":{},"description":"Bounds. At each there is backpressure or a status code, never growth.","properties":{"body":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":68719476736,"default":"1MiB","description":"Largest request body (413)."},"head":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":256,"most":65535,"default":"16KiB","description":"Largest request head (431)."},"target":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":64,"most":65535,"default":"8KiB","description":"Longest request target (414)."},"fields":{"type":"integer","minimum":1,"maximum":200,"default":100,"description":"Field lines of one request (431)."},"connections":{"type":"integer","minimum":1,"maximum":1000000,"default":10000,"description":"Open connections of the whole server, shared out evenly among the shards; further ones wait in the kernel."},"slots":{"type":"integer","minimum":2,"maximum":65536,"default":1024,"description":"Requests of one shard that are parsed and not yet answered; a few, of two one, are kept for those that need no handler."},"queue":{"type":"integer","minimum":1,"maximum":65536,"description":"Requests of one shard that wait for their handler to be called, and connections that wait for a slot (503); left out: bounded by connections and memory alone."},"arena":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":65536,"most":1879048192,"default":"16MiB","description":"Memory of one shard for requests and answers, touched only as it is used. io_uring has 256MiB at most: beyond that `io: auto` is epoll."},"connection":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":8192,"most":1073741824,"default":"256KiB","description":"The most of its shard's arena that one connection's unread input may hold."},"pipeline":{"type":"integer","minimum":1,"maximum":65535,"default":64,"description":"Requests of one connection that are read ahead of their answers."},"addressConnections":{"type":"integer","minimum":0,"maximum":1000000,"default":0,"description":"Open connections of one client address (IPv6: of one /64) and one shard; further ones are closed. 0: no limit."},"addressRate":{"type":"integer","minimum":0,"maximum":1000000,"default":0,"description":"Requests a second of one client address (IPv6: of one /64) and one shard; it may be one second ahead (429). What is refused, malformed or too large counts as well. 0: no limit."},"heap":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":16777216,"most":68719476736,"description":"JavaScript heap of one worker; left out: Node's own default."},"abandoned":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":0,"most":1073741824,"default":"16MiB","description":"Memory of one worker for requests whose handlers go on although their clients have gone, or have got their 504; beyond that such a request keeps its slot until its handler is done."},"youngHeap":{"type":["string","integer"],"unit":"size","pattern":"^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$","minimum":0,"least":1048576,"most":1073741824,"default":"12MiB","description":"The young generation of one worker's heap: a third of it is filled with new objects between two collections. More suits handlers that hold much while they wait."}}},"admission":{"type":"object","additionalProperties":false,"default":{},"description":"When requests for handlers are refused because too many wait (503 with Retry-After).","properties":{"target":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"250ms","description":"In a standing queue, new requests are refused while the oldest has waited so long. 0: never."},"interval":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"500ms","description":"A queue that has not been empty for so long is a standing one, and who has waited so long in it, or would have to, is refused; a shorter burst may wait."}}},"timeouts":{"type":"object","additionalProperties":false,"default":{},"description":"How long each state may last.","properties":{"head":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"10s","description":"From a connection's or a request's first moment to the end of its head (408)."},"body":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408). While other uploads wait to begin: for a sixth of it, or less than 16 KiB a second."},"handler":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"For a handler to answer (504)."},"write":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"30s","description":"A client that takes nothing of an answer for so long, or less than 512 bytes a second, is disconnected, after twice this time at the latest."},"keepAlive":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":1,"most":604800000,"default":"60s","description":"An idle connection is kept."},"drain":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":0,"most":604800000,"default":"10s","description":"From SIGTERM or SIGINT to the end of the process. Requests in flight have all of it but the last tenth (0.1 to 1 second)."},"spin":{"type":"string","unit":"duration","pattern":"^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$","least":100,"most":604800000,"default":"60s","description":"A worker may stay in JavaScript, with requests waiting, before it is replaced."}}},"health":{"type":"object","additionalProperties":false,"default":{},"description":"Routes for health checks, answered without JavaScript.","properties":{"enabled":{"type":"boolean","default":true,"description":"Answer them."},"live":{"type":"string","default":"/-/live","description":"200 while the process runs."},"ready":{"type":"string","default":"/-/ready","description":"200 while the shard has a live worker, workers do not end again and again, and it is not draining; else 503."}}},"http":{"type":"object","additionalProperties":false,"default":{},"description":"HTTP details.","properties":{"halfOpen":{"type":"boolean","default":true,"description":"A client that has closed its sending side still gets its answer; false: it counts as gone."}}},"log":{"type":"object","additionalProperties":false,"default":{},"description":"What the daemon writes about itself (standard error), and about requests (standard output).","properties":{"access":{"type":"boolean","default":false,"description":"One line of JSON on standard output for each request; `{\"dropped\":n}` where n lines found no room, because standard output was not read fast enough."},"level":{"enum":["error","warn","info","debug"],"default":"info","description":"The least level that is written."},"format":{"enum":["auto","json","text"],"default":"auto","description":"`auto`: text on a terminal, else JSON."}}}}};
 const func2 = Object.prototype.hasOwnProperty;
 const pattern0 = new RegExp("^0?[0-7]{3}$", "u");
 const pattern2 = new RegExp("^auto$", "u");
@@ -1234,10 +1234,10 @@ errors++;
 }
 }
 }
-if(data29.youngHeap !== undefined){
-let data43 = data29.youngHeap;
+if(data29.abandoned !== undefined){
+let data43 = data29.abandoned;
 if((typeof data43 !== "string") && (!(((typeof data43 == "number") && (!(data43 % 1) && !isNaN(data43))) && (isFinite(data43))))){
-const err100 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/type",keyword:"type",params:{type: schema11.properties.limits.properties.youngHeap.type}};
+const err100 = {instancePath:instancePath+"/limits/abandoned",schemaPath:"#/properties/limits/properties/abandoned/type",keyword:"type",params:{type: schema11.properties.limits.properties.abandoned.type}};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1248,7 +1248,7 @@ errors++;
 }
 if((typeof data43 == "number") && (isFinite(data43))){
 if(data43 < 0 || isNaN(data43)){
-const err101 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+const err101 = {instancePath:instancePath+"/limits/abandoned",schemaPath:"#/properties/limits/properties/abandoned/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1260,7 +1260,7 @@ errors++;
 }
 if(typeof data43 === "string"){
 if(!pattern5.test(data43)){
-const err102 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
+const err102 = {instancePath:instancePath+"/limits/abandoned",schemaPath:"#/properties/limits/properties/abandoned/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1271,9 +1271,10 @@ errors++;
 }
 }
 }
-}
-else {
-const err103 = {instancePath:instancePath+"/limits",schemaPath:"#/properties/limits/type",keyword:"type",params:{type: "object"}};
+if(data29.youngHeap !== undefined){
+let data44 = data29.youngHeap;
+if((typeof data44 !== "string") && (!(((typeof data44 == "number") && (!(data44 % 1) && !isNaN(data44))) && (isFinite(data44))))){
+const err103 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/type",keyword:"type",params:{type: schema11.properties.limits.properties.youngHeap.type}};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1282,13 +1283,9 @@ vErrors.push(err103);
 }
 errors++;
 }
-}
-if(data.admission !== undefined){
-let data44 = data.admission;
-if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
-for(const key7 in data44){
-if(!((key7 === "target") || (key7 === "interval"))){
-const err104 = {instancePath:instancePath+"/admission",schemaPath:"#/properties/admission/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7}};
+if((typeof data44 == "number") && (isFinite(data44))){
+if(data44 < 0 || isNaN(data44)){
+const err104 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1298,11 +1295,9 @@ vErrors.push(err104);
 errors++;
 }
 }
-if(data44.target !== undefined){
-let data45 = data44.target;
-if(typeof data45 === "string"){
-if(!pattern4.test(data45)){
-const err105 = {instancePath:instancePath+"/admission/target",schemaPath:"#/properties/admission/properties/target/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(typeof data44 === "string"){
+if(!pattern5.test(data44)){
+const err105 = {instancePath:instancePath+"/limits/youngHeap",schemaPath:"#/properties/limits/properties/youngHeap/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$"}};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1312,8 +1307,10 @@ vErrors.push(err105);
 errors++;
 }
 }
+}
+}
 else {
-const err106 = {instancePath:instancePath+"/admission/target",schemaPath:"#/properties/admission/properties/target/type",keyword:"type",params:{type: "string"}};
+const err106 = {instancePath:instancePath+"/limits",schemaPath:"#/properties/limits/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1323,11 +1320,12 @@ vErrors.push(err106);
 errors++;
 }
 }
-if(data44.interval !== undefined){
-let data46 = data44.interval;
-if(typeof data46 === "string"){
-if(!pattern4.test(data46)){
-const err107 = {instancePath:instancePath+"/admission/interval",schemaPath:"#/properties/admission/properties/interval/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(data.admission !== undefined){
+let data45 = data.admission;
+if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
+for(const key7 in data45){
+if(!((key7 === "target") || (key7 === "interval"))){
+const err107 = {instancePath:instancePath+"/admission",schemaPath:"#/properties/admission/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7}};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1337,8 +1335,11 @@ vErrors.push(err107);
 errors++;
 }
 }
-else {
-const err108 = {instancePath:instancePath+"/admission/interval",schemaPath:"#/properties/admission/properties/interval/type",keyword:"type",params:{type: "string"}};
+if(data45.target !== undefined){
+let data46 = data45.target;
+if(typeof data46 === "string"){
+if(!pattern4.test(data46)){
+const err108 = {instancePath:instancePath+"/admission/target",schemaPath:"#/properties/admission/properties/target/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1348,9 +1349,8 @@ vErrors.push(err108);
 errors++;
 }
 }
-}
 else {
-const err109 = {instancePath:instancePath+"/admission",schemaPath:"#/properties/admission/type",keyword:"type",params:{type: "object"}};
+const err109 = {instancePath:instancePath+"/admission/target",schemaPath:"#/properties/admission/properties/target/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1360,12 +1360,11 @@ vErrors.push(err109);
 errors++;
 }
 }
-if(data.timeouts !== undefined){
-let data47 = data.timeouts;
-if(data47 && typeof data47 == "object" && !Array.isArray(data47)){
-for(const key8 in data47){
-if(!(((((((key8 === "head") || (key8 === "body")) || (key8 === "handler")) || (key8 === "write")) || (key8 === "keepAlive")) || (key8 === "drain")) || (key8 === "spin"))){
-const err110 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8}};
+if(data45.interval !== undefined){
+let data47 = data45.interval;
+if(typeof data47 === "string"){
+if(!pattern4.test(data47)){
+const err110 = {instancePath:instancePath+"/admission/interval",schemaPath:"#/properties/admission/properties/interval/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1375,11 +1374,8 @@ vErrors.push(err110);
 errors++;
 }
 }
-if(data47.head !== undefined){
-let data48 = data47.head;
-if(typeof data48 === "string"){
-if(!pattern4.test(data48)){
-const err111 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err111 = {instancePath:instancePath+"/admission/interval",schemaPath:"#/properties/admission/properties/interval/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1389,8 +1385,9 @@ vErrors.push(err111);
 errors++;
 }
 }
+}
 else {
-const err112 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/type",keyword:"type",params:{type: "string"}};
+const err112 = {instancePath:instancePath+"/admission",schemaPath:"#/properties/admission/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1400,11 +1397,12 @@ vErrors.push(err112);
 errors++;
 }
 }
-if(data47.body !== undefined){
-let data49 = data47.body;
-if(typeof data49 === "string"){
-if(!pattern4.test(data49)){
-const err113 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+if(data.timeouts !== undefined){
+let data48 = data.timeouts;
+if(data48 && typeof data48 == "object" && !Array.isArray(data48)){
+for(const key8 in data48){
+if(!(((((((key8 === "head") || (key8 === "body")) || (key8 === "handler")) || (key8 === "write")) || (key8 === "keepAlive")) || (key8 === "drain")) || (key8 === "spin"))){
+const err113 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8}};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1414,8 +1412,11 @@ vErrors.push(err113);
 errors++;
 }
 }
-else {
-const err114 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/type",keyword:"type",params:{type: "string"}};
+if(data48.head !== undefined){
+let data49 = data48.head;
+if(typeof data49 === "string"){
+if(!pattern4.test(data49)){
+const err114 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1425,11 +1426,8 @@ vErrors.push(err114);
 errors++;
 }
 }
-if(data47.handler !== undefined){
-let data50 = data47.handler;
-if(typeof data50 === "string"){
-if(!pattern4.test(data50)){
-const err115 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err115 = {instancePath:instancePath+"/timeouts/head",schemaPath:"#/properties/timeouts/properties/head/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1439,8 +1437,11 @@ vErrors.push(err115);
 errors++;
 }
 }
-else {
-const err116 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/type",keyword:"type",params:{type: "string"}};
+if(data48.body !== undefined){
+let data50 = data48.body;
+if(typeof data50 === "string"){
+if(!pattern4.test(data50)){
+const err116 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1450,11 +1451,8 @@ vErrors.push(err116);
 errors++;
 }
 }
-if(data47.write !== undefined){
-let data51 = data47.write;
-if(typeof data51 === "string"){
-if(!pattern4.test(data51)){
-const err117 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err117 = {instancePath:instancePath+"/timeouts/body",schemaPath:"#/properties/timeouts/properties/body/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1464,8 +1462,11 @@ vErrors.push(err117);
 errors++;
 }
 }
-else {
-const err118 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/type",keyword:"type",params:{type: "string"}};
+if(data48.handler !== undefined){
+let data51 = data48.handler;
+if(typeof data51 === "string"){
+if(!pattern4.test(data51)){
+const err118 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1475,11 +1476,8 @@ vErrors.push(err118);
 errors++;
 }
 }
-if(data47.keepAlive !== undefined){
-let data52 = data47.keepAlive;
-if(typeof data52 === "string"){
-if(!pattern4.test(data52)){
-const err119 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err119 = {instancePath:instancePath+"/timeouts/handler",schemaPath:"#/properties/timeouts/properties/handler/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1489,8 +1487,11 @@ vErrors.push(err119);
 errors++;
 }
 }
-else {
-const err120 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/type",keyword:"type",params:{type: "string"}};
+if(data48.write !== undefined){
+let data52 = data48.write;
+if(typeof data52 === "string"){
+if(!pattern4.test(data52)){
+const err120 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1500,11 +1501,8 @@ vErrors.push(err120);
 errors++;
 }
 }
-if(data47.drain !== undefined){
-let data53 = data47.drain;
-if(typeof data53 === "string"){
-if(!pattern4.test(data53)){
-const err121 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err121 = {instancePath:instancePath+"/timeouts/write",schemaPath:"#/properties/timeouts/properties/write/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1514,8 +1512,11 @@ vErrors.push(err121);
 errors++;
 }
 }
-else {
-const err122 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/type",keyword:"type",params:{type: "string"}};
+if(data48.keepAlive !== undefined){
+let data53 = data48.keepAlive;
+if(typeof data53 === "string"){
+if(!pattern4.test(data53)){
+const err122 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1525,11 +1526,8 @@ vErrors.push(err122);
 errors++;
 }
 }
-if(data47.spin !== undefined){
-let data54 = data47.spin;
-if(typeof data54 === "string"){
-if(!pattern4.test(data54)){
-const err123 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
+else {
+const err123 = {instancePath:instancePath+"/timeouts/keepAlive",schemaPath:"#/properties/timeouts/properties/keepAlive/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1539,8 +1537,11 @@ vErrors.push(err123);
 errors++;
 }
 }
-else {
-const err124 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/type",keyword:"type",params:{type: "string"}};
+if(data48.drain !== undefined){
+let data54 = data48.drain;
+if(typeof data54 === "string"){
+if(!pattern4.test(data54)){
+const err124 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1550,9 +1551,8 @@ vErrors.push(err124);
 errors++;
 }
 }
-}
 else {
-const err125 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/type",keyword:"type",params:{type: "object"}};
+const err125 = {instancePath:instancePath+"/timeouts/drain",schemaPath:"#/properties/timeouts/properties/drain/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1562,12 +1562,11 @@ vErrors.push(err125);
 errors++;
 }
 }
-if(data.health !== undefined){
-let data55 = data.health;
-if(data55 && typeof data55 == "object" && !Array.isArray(data55)){
-for(const key9 in data55){
-if(!(((key9 === "enabled") || (key9 === "live")) || (key9 === "ready"))){
-const err126 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9}};
+if(data48.spin !== undefined){
+let data55 = data48.spin;
+if(typeof data55 === "string"){
+if(!pattern4.test(data55)){
+const err126 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1577,9 +1576,8 @@ vErrors.push(err126);
 errors++;
 }
 }
-if(data55.enabled !== undefined){
-if(typeof data55.enabled !== "boolean"){
-const err127 = {instancePath:instancePath+"/health/enabled",schemaPath:"#/properties/health/properties/enabled/type",keyword:"type",params:{type: "boolean"}};
+else {
+const err127 = {instancePath:instancePath+"/timeouts/spin",schemaPath:"#/properties/timeouts/properties/spin/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1589,9 +1587,9 @@ vErrors.push(err127);
 errors++;
 }
 }
-if(data55.live !== undefined){
-if(typeof data55.live !== "string"){
-const err128 = {instancePath:instancePath+"/health/live",schemaPath:"#/properties/health/properties/live/type",keyword:"type",params:{type: "string"}};
+}
+else {
+const err128 = {instancePath:instancePath+"/timeouts",schemaPath:"#/properties/timeouts/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1601,9 +1599,12 @@ vErrors.push(err128);
 errors++;
 }
 }
-if(data55.ready !== undefined){
-if(typeof data55.ready !== "string"){
-const err129 = {instancePath:instancePath+"/health/ready",schemaPath:"#/properties/health/properties/ready/type",keyword:"type",params:{type: "string"}};
+if(data.health !== undefined){
+let data56 = data.health;
+if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
+for(const key9 in data56){
+if(!(((key9 === "enabled") || (key9 === "live")) || (key9 === "ready"))){
+const err129 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9}};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1613,9 +1614,9 @@ vErrors.push(err129);
 errors++;
 }
 }
-}
-else {
-const err130 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/type",keyword:"type",params:{type: "object"}};
+if(data56.enabled !== undefined){
+if(typeof data56.enabled !== "boolean"){
+const err130 = {instancePath:instancePath+"/health/enabled",schemaPath:"#/properties/health/properties/enabled/type",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1625,12 +1626,9 @@ vErrors.push(err130);
 errors++;
 }
 }
-if(data.http !== undefined){
-let data59 = data.http;
-if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
-for(const key10 in data59){
-if(!(key10 === "halfOpen")){
-const err131 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10}};
+if(data56.live !== undefined){
+if(typeof data56.live !== "string"){
+const err131 = {instancePath:instancePath+"/health/live",schemaPath:"#/properties/health/properties/live/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -1640,9 +1638,9 @@ vErrors.push(err131);
 errors++;
 }
 }
-if(data59.halfOpen !== undefined){
-if(typeof data59.halfOpen !== "boolean"){
-const err132 = {instancePath:instancePath+"/http/halfOpen",schemaPath:"#/properties/http/properties/halfOpen/type",keyword:"type",params:{type: "boolean"}};
+if(data56.ready !== undefined){
+if(typeof data56.ready !== "string"){
+const err132 = {instancePath:instancePath+"/health/ready",schemaPath:"#/properties/health/properties/ready/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -1654,7 +1652,7 @@ errors++;
 }
 }
 else {
-const err133 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/type",keyword:"type",params:{type: "object"}};
+const err133 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -1664,12 +1662,12 @@ vErrors.push(err133);
 errors++;
 }
 }
-if(data.log !== undefined){
-let data61 = data.log;
-if(data61 && typeof data61 == "object" && !Array.isArray(data61)){
-for(const key11 in data61){
-if(!(((key11 === "access") || (key11 === "level")) || (key11 === "format"))){
-const err134 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11}};
+if(data.http !== undefined){
+let data60 = data.http;
+if(data60 && typeof data60 == "object" && !Array.isArray(data60)){
+for(const key10 in data60){
+if(!(key10 === "halfOpen")){
+const err134 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10}};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -1679,9 +1677,9 @@ vErrors.push(err134);
 errors++;
 }
 }
-if(data61.access !== undefined){
-if(typeof data61.access !== "boolean"){
-const err135 = {instancePath:instancePath+"/log/access",schemaPath:"#/properties/log/properties/access/type",keyword:"type",params:{type: "boolean"}};
+if(data60.halfOpen !== undefined){
+if(typeof data60.halfOpen !== "boolean"){
+const err135 = {instancePath:instancePath+"/http/halfOpen",schemaPath:"#/properties/http/properties/halfOpen/type",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -1691,10 +1689,9 @@ vErrors.push(err135);
 errors++;
 }
 }
-if(data61.level !== undefined){
-let data63 = data61.level;
-if(!((((data63 === "error") || (data63 === "warn")) || (data63 === "info")) || (data63 === "debug"))){
-const err136 = {instancePath:instancePath+"/log/level",schemaPath:"#/properties/log/properties/level/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.level.enum}};
+}
+else {
+const err136 = {instancePath:instancePath+"/http",schemaPath:"#/properties/http/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -1704,10 +1701,12 @@ vErrors.push(err136);
 errors++;
 }
 }
-if(data61.format !== undefined){
-let data64 = data61.format;
-if(!(((data64 === "auto") || (data64 === "json")) || (data64 === "text"))){
-const err137 = {instancePath:instancePath+"/log/format",schemaPath:"#/properties/log/properties/format/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.format.enum}};
+if(data.log !== undefined){
+let data62 = data.log;
+if(data62 && typeof data62 == "object" && !Array.isArray(data62)){
+for(const key11 in data62){
+if(!(((key11 === "access") || (key11 === "level")) || (key11 === "format"))){
+const err137 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11}};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -1717,9 +1716,9 @@ vErrors.push(err137);
 errors++;
 }
 }
-}
-else {
-const err138 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/type",keyword:"type",params:{type: "object"}};
+if(data62.access !== undefined){
+if(typeof data62.access !== "boolean"){
+const err138 = {instancePath:instancePath+"/log/access",schemaPath:"#/properties/log/properties/access/type",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -1729,14 +1728,52 @@ vErrors.push(err138);
 errors++;
 }
 }
-}
-else {
-const err139 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(data62.level !== undefined){
+let data64 = data62.level;
+if(!((((data64 === "error") || (data64 === "warn")) || (data64 === "info")) || (data64 === "debug"))){
+const err139 = {instancePath:instancePath+"/log/level",schemaPath:"#/properties/log/properties/level/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.level.enum}};
 if(vErrors === null){
 vErrors = [err139];
 }
 else {
 vErrors.push(err139);
+}
+errors++;
+}
+}
+if(data62.format !== undefined){
+let data65 = data62.format;
+if(!(((data65 === "auto") || (data65 === "json")) || (data65 === "text"))){
+const err140 = {instancePath:instancePath+"/log/format",schemaPath:"#/properties/log/properties/format/enum",keyword:"enum",params:{allowedValues: schema11.properties.log.properties.format.enum}};
+if(vErrors === null){
+vErrors = [err140];
+}
+else {
+vErrors.push(err140);
+}
+errors++;
+}
+}
+}
+else {
+const err141 = {instancePath:instancePath+"/log",schemaPath:"#/properties/log/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err141];
+}
+else {
+vErrors.push(err141);
+}
+errors++;
+}
+}
+}
+else {
+const err142 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err142];
+}
+else {
+vErrors.push(err142);
 }
 errors++;
 }

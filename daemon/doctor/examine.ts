@@ -25,7 +25,7 @@ const OLDEST_NODE = [20, 19] as const;
 const OLDEST_URING_KERNEL = [6, 1] as const;
 const DEFAULT_CONNECTIONS = 10_000;
 const MIB = 1024 ** 2;
-const DEFAULT_MEMORY = { arena: 16 * MIB, slots: 1024, youngHeap: 12 * MIB };
+const DEFAULT_MEMORY = { arena: 16 * MIB, slots: 1024, youngHeap: 12 * MIB, abandoned: 16 * MIB };
 
 /** `file`: a configuration; left out: the one in this folder, if there is one. */
 export async function examine(file?: string): Promise<Finding[]> {

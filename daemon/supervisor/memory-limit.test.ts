@@ -52,7 +52,7 @@ test("cgroup v1, also where v2 is mounted beside it", (t) => {
   );
 });
 
-const LIMITS = { arena: 16 * MIB, slots: 1024, youngHeap: 12 * MIB };
+const LIMITS = { arena: 16 * MIB, slots: 1024, youngHeap: 12 * MIB, abandoned: 16 * MIB };
 
 test("what is needed grows with shards, arena, slots and heaps", (t) => {
   const one = memoryNeeded(1, LIMITS);

@@ -42,15 +42,16 @@ export interface MemoryLimits {
   arena: number;
   slots: number;
   youngHeap: number;
+  abandoned: number;
   /** Undefined: V8 decides, and what the handlers keep cannot be known. */
   heap?: number | undefined;
 }
 
 /** What the server may come to hold while it keeps within its own bounds, without what handlers keep outside of a heap. */
 export function memoryNeeded(shards: number, limits: MemoryLimits): number {
-  const { arena, slots, youngHeap, heap = 0 } = limits;
+  const { arena, slots, youngHeap, abandoned, heap = 0 } = limits;
   const unread = (slots / 2) * UNREAD_BYTES; // half of the slots are for uploads
-  const each = WORKER_BYTES + arena + slots * SLOT_BYTES + unread + youngHeap + heap;
+  const each = WORKER_BYTES + arena + slots * SLOT_BYTES + unread + youngHeap + abandoned + heap;
   return PROCESS_BYTES + shards * each;
 }
 

@@ -8,13 +8,14 @@ const ENTRY = new URL("../../runtime/worker.js", import.meta.url);
 const MIB = 1024 * 1024;
 
 export function spawnWorker(
-  data: WorkerData,
-  limits: { heap?: number | undefined; youngHeap: number }, // bytes
+  data: Omit<WorkerData, "abandonedMost" | "linesTaken">,
+  limits: { heap?: number | undefined; youngHeap: number; abandoned: number }, // bytes
   log: Log,
   events: WorkerEvents,
 ): WorkerThread {
+  const linesTaken = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(ENTRY, {
-    workerData: data,
+    workerData: { ...data, abandonedMost: limits.abandoned, linesTaken } satisfies WorkerData,
     name: "pinion worker",
     resourceLimits: {
       maxYoungGenerationSizeMb: Math.floor(limits.youngHeap / MIB),
@@ -31,7 +32,10 @@ export function spawnWorker(
         return events.loading(message.handler);
       case "startFailed":
         return events.failed(new Error(message.message));
+      case "leftOut":
+        return log.warn(`${message.lines} lines of a worker were left out: there were too many`);
       case "log": {
+        Atomics.add(linesTaken, 0, 1);
         const { type: _, level, message: text, ...fields } = message;
         return log.write(level === "warning" ? "warn" : level, text, fields);
       }

@@ -1,4 +1,6 @@
 // Handlers that answer after their time, or never.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import test from "ava";
 import { startDaemon } from "./support/daemon.js";
 import { settlesTo, shardStatus } from "./support/status.js";
@@ -23,12 +25,18 @@ const LATE = {
   "count.ts": `export default () => ({ begun: globalThis.begun ?? 0, late: globalThis.late ?? 0 });`,
   "never.ts": `export default (request) => new Promise(() => { request.signal.addEventListener("abort", () => { globalThis.reason = request.signal.reason.code; }); });`,
   "reason.ts": `export default () => globalThis.reason ?? "none";`,
+  "gate.ts": `import { existsSync } from "node:fs";
+    export default async () => {
+      while (!existsSync("go")) await new Promise((done) => setTimeout(done, 5));
+      return "through the gate";
+    };`,
   "block.ts": `export default () => { const end = Date.now() + 900; while (Date.now() < end); return "too late"; };`,
 };
 const LATE_CONFIG = `
 routes:
   - { path: "/late/{kind}", handler: ./late.ts, timeout: 300ms }
   - { path: /never, handler: ./never.ts }
+  - { path: /gate, handler: ./gate.ts }
   - { path: /block, handler: ./block.ts, timeout: 300ms }
   - { path: /hello, handler: ./hello.ts, timeout: 20s }
   - { path: /count, handler: ./count.ts, timeout: 20s }
@@ -92,4 +100,23 @@ test("handlers that never answer do not use up the slots", async (t) => {
   }
   t.is((await fetchRaw(daemon.port, get("/reason"))).status, 200);
   t.is((await shardStatus(daemon)).started, 0);
+});
+
+test("beyond limits.abandoned a request keeps its slot until its handler is done", async (t) => {
+  const daemon = await startDaemon(t, {
+    config: LATE_CONFIG.replace("slots: 64", "abandoned: 5KiB, slots: 64"), // of two: 2 KiB each, and the request
+    files: LATE,
+  });
+  const before = await shardStatus(daemon);
+  const stuck = await Promise.all([1, 2, 3, 4, 5].map(() => fetchRaw(daemon.port, get("/gate"))));
+  for (const answer of stuck) t.is(answer.status, 504);
+  let status = before;
+  for (let i = 0; i < 300 && status.slotsFree !== before.slotsFree - 3; i++) {
+    await sleep(10);
+    status = await shardStatus(daemon);
+  }
+  t.is(status.slotsFree, before.slotsFree - 3);
+  t.is((await fetchRaw(daemon.port, get("/hello"))).body, "hello");
+  await writeFile(join(daemon.folder, "go"), "");
+  await settlesTo(t, daemon, before, "when they are done");
 });

@@ -186,7 +186,10 @@ private:
     void close_when_quiet(Connection& connection);
     void closed(Connection& connection);
     bool client_is_slow(const Connection& connection) const;
-    bool rests_half_closed(const Connection& connection) const;
+    bool hears_nothing(const Connection& connection) const;
+    bool look_at_peer(Connection& connection);
+    void time_out_behind(Connection& connection);
+    void time_out(Exchange& exchange);
     bool client_takes(Connection& connection);
     std::uint64_t deadline_of(const Connection& connection) const;
     void expired(std::uint32_t index);
@@ -411,6 +414,9 @@ private:
     static constexpr std::uint32_t LINGER_MS = 2000;
     static constexpr std::uint32_t STALL_PART = 30;     // of timeouts.write: output that waits so long has stalled
     static constexpr std::uint32_t STALLED_LOOKS = 16;  // at such, in a turn
+    static constexpr std::uint32_t WANTED_BYTES_PER_SECOND = 16 * 1024;  // of an upload while others wait to begin
+    static constexpr std::uint32_t WANTED_PART = 6;                      // of timeouts.body: the longest pause then
+    static constexpr std::uint32_t LOOK_MS = 1000;  // between looks at a client of whom no operation would tell
     static constexpr std::uint32_t ACCEPT_RETRY_MS = 100;
     static constexpr std::uint32_t SUBMIT_RETRY_MS = 10;
     static constexpr std::uint32_t DRAIN_IDLE_MS = 1000;  // an idle client's chance to send what is on its way

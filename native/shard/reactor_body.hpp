@@ -65,9 +65,11 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
     exchange.deadline_ms = clock_.now_ms + handler_timeout(exchange);
     exchange.expect_continue = false;  // it did not wait for the 100
     exchange.body_moved_ms = clock_.now_ms;
-    // What came quickly is no credit for a pause.
-    exchange.body_deadline_ms = std::min(exchange.body_deadline_ms + data * 1000 / LEAST_BYTES_PER_SECOND,
-                                         clock_.now_ms + settings_.timeouts.body);
+    // What came quickly is no credit for a pause. And who is slow holds a slot that other uploads may wait for.
+    const bool wanted = uploadless_.first != NONE;
+    const std::uint32_t rate = wanted ? WANTED_BYTES_PER_SECOND : LEAST_BYTES_PER_SECOND;
+    const std::uint32_t pause_ms = std::max(settings_.timeouts.body / (wanted ? WANTED_PART : 1), 1u);
+    exchange.body_deadline_ms = std::min(exchange.body_deadline_ms + data * 1000 / rate, clock_.now_ms + pause_ms);
     if (exchange.framing == http::Framing::length) exchange.body_remaining -= data;
     if (done) body_complete(exchange);
     return true;

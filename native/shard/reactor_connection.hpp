@@ -54,6 +54,9 @@ void Reactor<K>::settle(Connection& connection) {
     if (connection.state == ConnectionState::closing) close_when_quiet(connection);
     if (connection.state == ConnectionState::free) return;
     if (wants_input(connection)) arm_receive(connection);
+    const bool deaf = hears_nothing(connection);
+    if (!deaf) connection.look_ms = 0;
+    if (deaf && connection.look_ms == 0) connection.look_ms = clock_.now_ms + LOOK_MS;
     const std::uint64_t deadline = deadline_of(connection);
     if (deadline != UINT64_MAX) timers_.schedule(index_of(connection), deadline);
 }
@@ -144,10 +147,46 @@ bool Reactor<K>::client_is_slow(const Connection& connection) const {
     return !body.expect_continue && connection.input_first == NONE && (body.body_discard || !body_full(body));
 }
 
-// A client that has ended its sending side, and a stream with nothing to say: no operation would tell that it has gone.
+// Requests are under way and no operation on the socket would tell that their client has gone: its sending side has ended,
+// or what it sends waits until a handler or a slot takes it.
 template <class K>
-bool Reactor<K>::rests_half_closed(const Connection& connection) const {
-    return connection.peer_closed && connection.output_first == NONE && exchanges_[connection.first].begun;
+bool Reactor<K>::hears_nothing(const Connection& connection) const {
+    return connection.first != NONE && connection.output_first == NONE && !connection.receive_armed &&
+           (connection.state == ConnectionState::open || connection.state == ConnectionState::finishing);
+}
+
+// Then it is looked at from time to time. True: it has gone, and the connection has ended.
+template <class K>
+bool Reactor<K>::look_at_peer(Connection& connection) {
+    connection.look_ms = clock_.now_ms + LOOK_MS;
+    if constexpr (requires { kernel_.peer_state(0); }) {
+        if (kernel_.peer_state(connection.socket).reset) {
+            terminate(connection, true);
+            return true;
+        }
+    }
+    return false;
+}
+
+// Handlers whose requests wait behind others of their connection have no more time than any other.
+template <class K>
+void Reactor<K>::time_out_behind(Connection& connection) {
+    connection.behind_ms = UINT64_MAX;
+    for (std::uint32_t i = exchanges_[connection.first].next; i != NONE; i = exchanges_[i].next) {
+        Exchange& exchange = exchanges_[i];
+        if (exchange.begun) continue;
+        if (clock_.now_ms < exchange.deadline_ms) {
+            connection.behind_ms = std::min(connection.behind_ms, exchange.deadline_ms);
+        } else {
+            time_out(exchange);
+        }
+    }
+}
+
+template <class K>
+void Reactor<K>::time_out(Exchange& exchange) {
+    abandon(exchange, layout::AbortReason::timed_out);
+    answer_status(exchange, 504);
 }
 
 // Whether the client has taken enough of the output since the last look.
@@ -181,7 +220,8 @@ std::uint64_t Reactor<K>::deadline_of(const Connection& connection) const {
     if (connection.first != NONE) {
         const Exchange& first = exchanges_[connection.first];
         if (!first.begun && first.deadline_ms < deadline) deadline = first.deadline_ms;
-        if (rests_half_closed(connection) && connection.deadline_ms < deadline) deadline = connection.deadline_ms;
+        if (connection.exchanges > 1 && connection.behind_ms < deadline) deadline = connection.behind_ms;
+        if (connection.look_ms != 0 && connection.look_ms < deadline) deadline = connection.look_ms;
     } else if (connection.body == NONE && connection.output_first == NONE && connection.deadline_ms < deadline) {
         deadline = connection.deadline_ms;
     }
@@ -209,16 +249,10 @@ void Reactor<K>::expired(std::uint32_t index) {
         }
     }
     if (connection.first != NONE) {
+        if (connection.look_ms != 0 && now >= connection.look_ms && look_at_peer(connection)) return;
+        if (connection.exchanges > 1 && now >= connection.behind_ms) time_out_behind(connection);
         Exchange& first = exchanges_[connection.first];
-        if (!first.begun && now >= first.deadline_ms) {
-            abandon(first, layout::AbortReason::timed_out);
-            answer_status(first, 504);
-        } else if (rests_half_closed(connection) && now >= connection.deadline_ms) {
-            if constexpr (requires { kernel_.peer_state(0); }) {
-                if (kernel_.peer_state(connection.socket).reset) return terminate(connection, true);
-            }
-            connection.deadline_ms = now + settings_.timeouts.keep_alive;
-        }
+        if (!first.begun && now >= first.deadline_ms) time_out(first);
         return;
     }
     // Between two sends of one answer it is not idle.

@@ -99,7 +99,6 @@ void Reactor<K>::append_input(Connection& connection, std::uint32_t segment, std
 template <class K>
 void Reactor<K>::stream_ended(Connection& connection) {
     connection.peer_closed = true;
-    if (connection.first != NONE) connection.deadline_ms = clock_.now_ms + settings_.timeouts.keep_alive;
     if (connection.state == ConnectionState::lingering) return terminate(connection, false);
     if (connection.state != ConnectionState::open) return;
     if (!settings_.half_open && connection.first != NONE && connection.body == NONE) {

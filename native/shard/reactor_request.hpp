@@ -94,6 +94,8 @@ void Reactor<K>::begin_request(Connection& connection, std::uint32_t index, cons
         if (route->body_limit >= 0) exchange.body_limit = std::uint64_t(route->body_limit);
         if (route->handler_timeout_ms != 0) exchange.deadline_ms = clock_.now_ms + route->handler_timeout_ms;
     }
+    if (connection.exchanges == 2) connection.behind_ms = UINT64_MAX;
+    connection.behind_ms = std::min(connection.behind_ms, exchange.deadline_ms);
 
     const bool in_time = admit_rate(connection);
     if (in_time && head.framing == http::Framing::length && head.content_length > exchange.body_limit) {

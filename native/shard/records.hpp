@@ -125,6 +125,8 @@ struct Connection {
     std::uint32_t drained;  // bytes dropped while lingering
     std::uint32_t listener;
     std::uint64_t deadline_ms;        // of the head, the idle time or the lingering: what `state` waits for
+    std::uint64_t behind_ms;          // no request behind the first has to be answered before
+    std::uint64_t look_ms;            // the next look at whether the client is there; 0: an operation would tell
     std::uint64_t write_deadline_ms;  // the next look at whether the client takes what is sent; 0: no output
     std::uint64_t sent_bytes;         // ever
     std::uint64_t received_bytes;     // of these, by the client, at the last look; UINT64_MAX: not looked yet

@@ -3,7 +3,8 @@
 //   driving   no worker is live, or the live one is overdue: runs turns, waits in the kernel in between without the
 //             baton
 //   ticking   a worker is live: looks at its presence, often after a take-over, seldom otherwise
-//   parked    nothing is under way and the worker sleeps: waits for the kernel's completions without a time-out
+//   parked    nothing is under way and the worker sleeps: waits for the kernel's completions, or
+//             until a little after the next time-out
 #pragma once
 
 #include <poll.h>

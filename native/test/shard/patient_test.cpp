@@ -126,6 +126,126 @@ REACTOR_TEST(RestingStream,
     rig.check_all_returned();
 }
 
+REACTOR_TEST(Behind, "patient: a handler whose request waits behind a stream has no more time than any other") {
+    PatientRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    auto peer = rig.connect();
+    peer->write(get("/h/stream") + get("/h/never"));
+    const Started stream = next_request(rig);
+    const Started never = next_request(rig);
+    rig.worker.answer(stream.slot, stream.generation, {.body = "stream", .flags = 0});
+    rig.pass(10000);
+    peer->write(get("/h/later"));
+    const Started later = next_request(rig);
+    layout::Entry entry;
+    rig.pass(9000);
+    CHECK(!rig.worker.pop(entry));
+    rig.pass(2000);
+    REQUIRE(rig.worker.pop(entry));
+    CHECK_EQ(entry.head, never.slot << 8 | std::uint32_t(EntryType::abort));
+    CHECK_EQ(entry.argument, std::uint32_t(layout::AbortReason::timed_out));
+    CHECK(!rig.worker.pop(entry));
+    rig.worker.give_back(never.slot, never.generation);
+    // Who came later has its own time.
+    rig.worker.answer(later.slot, later.generation, {.body = "later"});
+    CHECK(peer->in.answers.empty());
+    CHECK(rig.worker.finish(stream.slot, stream.generation));
+    rig.worker.push(EntryType::end, stream.slot, stream.generation);
+    CHECK(rig.until([&] { return peer->in.answers.size() == 3; }));
+    CHECK_EQ(peer->in.answers[0].body, "stream");
+    CHECK_EQ(peer->in.answers[1].status, 504u);
+    CHECK_EQ(peer->in.answers[2].body, "later");
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(GoneUnheard, "patient: a client that goes while nothing is read of it is missed all the same") {
+    PatientRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    // A body that its handler does not read; and one that has ended its sending side.
+    for (const bool sends : {true, false}) {
+        auto peer = rig.connect();
+        peer->write(sends
+                        ? "POST /h/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + std::string(300000, 'x')
+                        : get("/h/x"));
+        const Started request = next_request(rig);
+        if (!sends) peer->shutdown_write();
+        std::vector<layout::Entry> parts;
+        bool aborted = false;
+        rig.on_turn = [&] {
+            for (layout::Entry entry; rig.worker.pop(entry);) {
+                if (EntryType(entry.head & 0xff) == EntryType::body) parts.push_back(entry);
+                aborted |= EntryType(entry.head & 0xff) == EntryType::abort &&
+                           layout::AbortReason(entry.argument) == layout::AbortReason::client_gone;
+            }
+        };
+        rig.pass(4000);
+        CHECK_EQ(rig.reactor->connection_count(), 1u);
+        CHECK(!aborted);
+        peer->close(true);
+        rig.pass(2000);
+        CHECK_EQ(rig.reactor->connection_count(), 0u);
+        CHECK(aborted);
+        for (const layout::Entry& part : parts) {
+            rig.worker.push(EntryType::consumed, part.head >> 8, part.generation, part.argument, part.argument2);
+        }
+        rig.worker.give_back(request.slot, request.generation);
+        rig.on_turn = nullptr;
+        rig.peers.clear();
+    }
+    rig.check_all_returned();
+}
+
+REACTOR_TEST(WantedUploads, "patient: while uploads wait to begin, those that hardly come give way, and no others") {
+    constexpr unsigned UPLOADS = 8;  // half of the slots
+    PatientRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    const std::string head = "POST /h/up HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n";
+    std::vector<std::unique_ptr<Peer>> peers;
+    std::vector<Started> uploads;
+    const auto begin = [&] {
+        peers.push_back(rig.connect());
+        peers.back()->write(head);
+    };
+    rig.on_turn = [&] {
+        for (layout::Entry entry; rig.worker.pop(entry);) {
+            if (EntryType(entry.head & 0xff) == EntryType::body) {
+                rig.worker.push(EntryType::consumed, entry.head >> 8, entry.generation, entry.argument,
+                                entry.argument2);
+            }
+            if (EntryType(entry.head & 0xff) == EntryType::abort)
+                rig.worker.give_back(entry.head >> 8, entry.generation);
+            if (EntryType(entry.head & 0xff) != EntryType::request) continue;
+            if (rig.worker.start(entry.head >> 8, entry.generation))
+                uploads.push_back({entry.head >> 8, entry.generation});
+        }
+    };
+    // In a second little more than the least rate; but the first sends what an honest line brings.
+    const auto seconds = [&](unsigned count) {
+        for (unsigned n = 0; n < 4 * count; ++n) {
+            for (auto& peer : peers) {
+                if (!peer->ended) peer->write(std::string(&peer == &peers.front() ? 5000 : 150, 'x'));
+            }
+            rig.pass(250);
+        }
+    };
+    for (unsigned n = 0; n < UPLOADS; ++n) begin();
+    seconds(3 * BODY_MS / 1000);
+    CHECK_EQ(uploads.size(), UPLOADS);
+    CHECK_EQ(rig.reactor->connection_count(), UPLOADS);
+    begin();
+    seconds(3);
+    CHECK_EQ(uploads.size(), UPLOADS + 1);
+    CHECK(!peers.front()->ended);
+    CHECK(!peers.back()->ended);
+    CHECK(peers[1]->ended);
+    REQUIRE_EQ(peers[1]->in.answers.size(), 1u);
+    CHECK_EQ(peers[1]->in.answers[0].status, 408u);
+    rig.check_all_returned();
+}
+
 REACTOR_TEST(NobodyElse, "patient: who has been answered has no address any more, least of all that of who came next") {
     PatientRig<K> rig;
     REQUIRE_EQ(rig.failure, "");

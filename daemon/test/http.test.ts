@@ -56,6 +56,31 @@ test.serial("answers in JSON, text and typed parameters", async (t) => {
   t.is((await fetchRaw(daemon.port, get("/hello/%00"))).status, 400);
 });
 
+test.serial("Date is the time of the answer, also after a rest", async (t) => {
+  const daemon = await startDaemon(t, { config: CONFIG, files: FILES });
+  const wire = await Wire.connect(daemon.port);
+  const slackMs = 5000;
+  const dateOf = async (target: string): Promise<number> => {
+    const begun = Date.now();
+    wire.send(get(target));
+    const date = (await wire.answer()).fields.get("date") ?? "";
+    const time = Date.parse(date);
+    // An IMF-fixdate, with the weekday that it is.
+    t.is(date, new Date(time).toUTCString());
+    t.true(time >= begun - slackMs && time <= Date.now() + slackMs, `${date} for ${target}`);
+    return time;
+  };
+  const targets = ["/robots.txt", "/hello/x"];
+  for (const [first, next] of [targets, targets.toReversed()] as [string, string][]) {
+    const earlier = [await dateOf(first), await dateOf(next)];
+    // Longer than a second: every Date from now on is a later one.
+    await new Promise((done) => setTimeout(done, 1100));
+    const later = [await dateOf(first), await dateOf(next)];
+    t.true(Math.min(...later) > Math.max(...earlier), `${earlier.join()} and ${later.join()}`);
+  }
+  wire.close();
+});
+
 test.serial(
   "answers without JavaScript: fixed answers, health, 405 with Allow, OPTIONS *",
   async (t) => {

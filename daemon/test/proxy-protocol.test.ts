@@ -189,3 +189,39 @@ test.serial("addresses that a PROXY header brings, on a Unix socket", async (t) 
   );
   t.is(await daemon.stop(), 0);
 });
+
+for (const proxiedFirst of [false, true]) {
+  const order = proxiedFirst ? "before" : "behind";
+  test.serial(
+    `a listener with the PROXY protocol ${order} one without: each its own`,
+    async (t) => {
+      const plain = "127.0.0.1:0";
+      const expecting = "{ address: 127.0.0.1:0, proxyProtocol: true }";
+      const listen = proxiedFirst ? [expecting, plain] : [plain, expecting];
+      const daemon = await startDaemon(t, {
+        ownListen: true,
+        config: `listen: [${listen.join(", ")}]\nshards: 2\n${ROUTES}`,
+        files: FILES,
+      });
+      const [, ...urls] = await daemon.said(/serving http:\S+:(\d+) http:\S+:(\d+)\n/);
+      const [plainPort = 0, proxiedPort = 0] = (proxiedFirst ? urls.reverse() : urls).map(Number);
+      await bringsAddresses(
+        t,
+        () => Wire.connect(proxiedPort),
+        ({ socket }) => ({ address: "127.0.0.1", port: socket.localPort ?? 0 }),
+      );
+      for (const [name, header] of PROXIED) {
+        const wire = await Wire.connect(plainPort);
+        wire.send(get("/remote"));
+        const own = { address: "127.0.0.1", port: wire.socket.localPort ?? 0 };
+        t.deepEqual(JSON.parse((await wire.answer()).body), own);
+        // A header is no request: version 1 has an unknown method, version 2 none.
+        wire.send(header + get("/remote"));
+        t.is((await wire.answer()).status, header.startsWith("PROXY") ? 501 : 400, name);
+        t.is(await wire.closed(), "");
+        wire.close();
+      }
+      t.is(await daemon.stop(), 0);
+    },
+  );
+}

@@ -65,6 +65,35 @@ test("five lines are a configuration, and the rest has defaults", (t) => {
   ]);
 });
 
+test("what protects does so by default", (t) => {
+  const { limits, admission, timeouts, http } = parse("").config;
+  t.deepEqual(limits, {
+    body: 1024 * 1024,
+    head: 16 * 1024,
+    target: 8 * 1024,
+    fields: 100,
+    connections: 10_000,
+    slots: 1024,
+    arena: 16 * 1024 * 1024,
+    connection: 256 * 1024,
+    pipeline: 64,
+    addressConnections: 0,
+    addressRate: 0,
+    youngHeap: 12 * 1024 * 1024,
+  });
+  t.deepEqual(admission, { target: 250, interval: 500 });
+  t.deepEqual(timeouts, {
+    head: 10_000,
+    body: 30_000,
+    handler: 30_000,
+    write: 30_000,
+    keepAlive: 60_000,
+    drain: 10_000,
+    spin: 60_000,
+  });
+  t.deepEqual(http, { halfOpen: true });
+});
+
 test("an empty file is a configuration", (t) => {
   t.deepEqual(parse("").config.routes, []);
   t.deepEqual(parse("# nothing\n").config.routes, []);

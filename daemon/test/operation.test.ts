@@ -1,10 +1,10 @@
 // What whoever runs the daemon sees of it.
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { prepare, ROOT, startDaemon } from "./support/daemon.js";
-import { Wire } from "./support/wire.js";
+import { fetchRaw, Wire } from "./support/wire.js";
 
 const NEVER = {
   config: `routes:\n  - { path: /never, handler: ./never.ts }\n`,
@@ -30,6 +30,25 @@ test("a second signal ends it at once, and says so", async (t) => {
   t.is(await daemon.exited, "SIGTERM");
   t.regex(daemon.output(), /SIGTERM again: stopping at once/);
   wire.close();
+});
+
+test("SIGHUP does not reload, says so, and stops nothing", async (t) => {
+  const config =
+    "routes: [{ path: /, respond: { body: before } }, { path: /js, handler: ./js.ts }]\n";
+  const files = { "js.ts": `export default () => "before";` };
+  const daemon = await startDaemon(t, { config, files });
+  writeFileSync(join(daemon.folder, "pinion.yaml"), config.replace("before", "after"));
+  writeFileSync(join(daemon.folder, "js.ts"), files["js.ts"].replace("before", "after"));
+  daemon.signal("SIGHUP");
+  await daemon.said(/"level":"warn".*SIGHUP: reloading is not there yet; restart/);
+  for (const path of ["/", "/js"]) {
+    const { status, body } = await fetchRaw(
+      daemon.port,
+      `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`,
+    );
+    t.deepEqual({ status, body }, { status: 200, body: "before" });
+  }
+  t.is(await daemon.stop(), 0);
 });
 
 test("a limit on open files that leaves next to no connections is refused, with what to do", async (t) => {

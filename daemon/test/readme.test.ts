@@ -1,8 +1,9 @@
-// What the README shows works: its files, its commands, their output. Blocks are marked after the language: `file=NAME` is
-// written, `run` is run, `serve` is started and stays, `output` is what the command before it has to print, `project` is run
-// in a project of its own if PINION_TEST_INSTALL=1 allows npm to install.
+// What the README shows works: its files, its commands, their output. Blocks are marked after the language: `file=NAME`
+// is written, `run` is run, `serve` is started and stays, `output` is what the command before it has to print, `config`
+// is a configuration without a mistake, `refused` is what a mistake prints, `project` is run in a project of its own if
+// PINION_TEST_INSTALL=1 allows npm to install.
 import test, { type ExecutionContext } from "ava";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,6 +19,8 @@ const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const blocks: Block[] = [...README.matchAll(/^```\w+ (\S+)\n([\s\S]*?)^```$/gm)].map(
   ([, mark = "", text = ""]) => ({ mark, text }),
 );
+
+const MAIN = join(ROOT, "dist/daemon/main.js");
 
 const linesOf = (text: string): string[] =>
   text
@@ -57,10 +60,7 @@ test("the README's commands do what it says", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "pinion-readme-"));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const pinion = join(folder, "pinion");
-  writeFileSync(
-    pinion,
-    `#!/bin/sh\nexec "${process.execPath}" "${ROOT}/dist/daemon/main.js" "$@"\n`,
-  );
+  writeFileSync(pinion, `#!/bin/sh\nexec "${process.execPath}" "${MAIN}" "$@"\n`);
   execFileSync("chmod", ["+x", pinion]);
   const env = { ...process.env, PATH: `${folder}:${process.env["PATH"]}` };
 
@@ -76,7 +76,7 @@ test("the README's commands do what it says", async (t) => {
       const command = text.replaceAll("http://127.0.0.1:8080", daemon?.url ?? "http://not.served");
       printed = execFileSync("sh", ["-ec", command], { cwd: folder, env, encoding: "utf8" });
       t.not(printed, "", command);
-    } else if (mark !== "project") {
+    } else if (!["project", "config", "refused"].includes(mark)) {
       t.is(mark, "output");
       t.is(printed, text);
     }
@@ -91,6 +91,51 @@ test("the README's commands do what it says", async (t) => {
     execFileSync(process.execPath, [typescript], { cwd: folder, encoding: "utf8" }),
   );
   t.true(blocks.length >= 8);
+});
+
+/** What `pinion check` says of a configuration, in a folder with whatever those of the README name. */
+function checked(t: ExecutionContext, config: string): { status: number | null; said: string } {
+  const folder = mkdtempSync(join(tmpdir(), "pinion-readme-"));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  for (const name of ["data", "uploads"]) mkdirSync(join(folder, name));
+  for (const name of ["hello.ts", "files.ts"])
+    writeFileSync(join(folder, name), `export default () => "";\n`);
+  writeFileSync(join(folder, "results.ts"), `export const factory = () => () => "";\n`);
+  writeFileSync(join(folder, "results.csv"), "");
+  writeFileSync(join(folder, "pinion.yaml"), config);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, "check"], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  return { status, said: stdout + stderr };
+}
+
+const textsOf = (wanted: string): string[] =>
+  blocks.filter(({ mark }) => mark === wanted).map(({ text }) => text);
+
+test("the README's configurations have no mistake", (t) => {
+  t.deepEqual(
+    textsOf("config").map((config) => checked(t, config)),
+    ["0 routes, 0 handlers", "3 routes, 2 handlers"].map((counts) => ({
+      status: 0,
+      said: `pinion.yaml: valid, ${counts}\n`,
+    })),
+  );
+});
+
+test("a mistake in the README's configuration is shown as the README shows it", (t) => {
+  const [config = ""] = textsOf("file=pinion.yaml");
+  const { status, said } = checked(t, config.replace("handler:", "handlr:"));
+  t.is(status, 2);
+  t.deepEqual([said], textsOf("refused"));
+});
+
+test("every block of the README that is no command has a mark", (t) => {
+  const unmarked = [...README.matchAll(/^```(\w+)$/gm)].map(([, language]) => language);
+  t.deepEqual(
+    unmarked.filter((language) => language !== "sh"),
+    [],
+  );
 });
 
 /** Files of the README in a new project, and beside it the checkout. */

@@ -1,6 +1,14 @@
 import test from "ava";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -77,6 +85,89 @@ test("what the tests run is installed: the README's commands need curl", (t) => 
     rmSync(folder, { recursive: true });
   }
 });
+
+// Stand for the machine's: these install nothing, and write down what they are asked for, and as whom.
+const APT_GET = `#!/bin/sh\necho "\${AS:-itself}, $DEBIAN_FRONTEND: $*" >>asked\n`;
+const APT_GET_FAILS = `${APT_GET}echo "E: no such package"\nexit 100\n`;
+const user = (id: number): string => `#!/bin/sh\necho ${id}\n`;
+const SUDO = `#!/bin/sh\n[ "$1" = -n ] || exit 1\nshift\nAS=sudo "$@"\n`;
+const SUDO_ASKS = "#!/bin/sh\nexit 1\n";
+
+/** What install_packages says, how it ends, and what apt-get was asked for, with these programs in PATH. */
+function install(programs: Record<string, string>) {
+  const folder = mkdtempSync(join(tmpdir(), "pinion-setup-"));
+  try {
+    const bin = join(folder, "bin");
+    mkdirSync(bin);
+    for (const tool of ["bash", "mkdir", "env", "tail"]) symlinkSync(which(tool), join(bin, tool));
+    for (const [name, text] of Object.entries(programs))
+      writeFileSync(join(bin, name), text, { mode: 0o755 });
+    const { status, stdout } = spawnSync(
+      "bash",
+      ["-c", '. "$1" && install_packages g++ cmake', "sh", SETUP],
+      { cwd: folder, env: { PATH: bin }, encoding: "utf8", timeout: 60_000 },
+    );
+    const asked = join(folder, "asked");
+    const lines = existsSync(asked) ? readFileSync(asked, "utf8").trimEnd().split("\n") : [];
+    return { status, said: stdout.trimEnd().split("\n"), asked: lines };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const INSTALL = "apt-get install -y --no-install-recommends g++ cmake";
+const askedAs = (whom: string): string[] =>
+  ["update", "install -y --no-install-recommends g++ cmake"].map(
+    (command) => `${whom}, noninteractive: -o DPkg::Lock::Timeout=120 ${command}`,
+  );
+
+for (const [who, programs, whom] of [
+  ["root", { id: user(0) }, "itself"],
+  ["root, who needs no sudo,", { id: user(0), sudo: SUDO }, "itself"],
+  ["sudo without a password", { id: user(1000), sudo: SUDO }, "sudo"],
+] as const) {
+  test(`${who} installs`, (t) => {
+    t.deepEqual(install({ "apt-get": APT_GET, ...programs }), {
+      status: 0,
+      said: ["pinion: installing from the distribution: g++ cmake"],
+      asked: askedAs(whom),
+    });
+  });
+}
+
+for (const [who, programs, command] of [
+  ["has no sudo", {}, `su - -c 'apt-get update && ${INSTALL}'`],
+  ["has to type a password", { sudo: SUDO_ASKS }, `sudo apt-get update && sudo ${INSTALL}`],
+] as const) {
+  test(`who ${who} is told the one command to type, and nothing is installed`, (t) => {
+    const { status, said, asked } = install({
+      "apt-get": APT_GET,
+      id: user(1000),
+      ...programs,
+    });
+    t.is(status, 1);
+    t.regex(said[0] ?? "", /^pinion: missing: g\+\+ cmake\. Neither root nor sudo .* type:$/);
+    t.deepEqual(said.slice(1), [`    ${command}`]);
+    t.deepEqual(asked, []);
+  });
+}
+
+for (const [who, programs, whom, command] of [
+  ["root", { id: user(0) }, "itself", `apt-get update && ${INSTALL}`],
+  ["sudo", { id: user(1000), sudo: SUDO }, "sudo", `sudo apt-get update && sudo ${INSTALL}`],
+] as const) {
+  test(`where apt-get fails as ${who}, the command that failed is told`, (t) => {
+    const { status, said, asked } = install({ "apt-get": APT_GET_FAILS, ...programs });
+    t.is(status, 1);
+    t.deepEqual(said, [
+      "pinion: installing from the distribution: g++ cmake",
+      "pinion: apt-get failed, see build/apt.log; the command was:",
+      `    ${command}`,
+    ]);
+    // Where the lists cannot be had, nothing is installed from old ones.
+    t.deepEqual(asked, askedAs(whom).slice(0, 1));
+  });
+}
 
 /** What is shown of what ninja says, a look each second. */
 const shown = (says: string): string[] =>

@@ -79,6 +79,7 @@ test("what protects does so by default", (t) => {
     pipeline: 64,
     addressConnections: 0,
     addressRate: 0,
+    abandoned: 16 * 1024 * 1024,
     youngHeap: 12 * 1024 * 1024,
   });
   t.deepEqual(admission, { target: 250, interval: 500 });

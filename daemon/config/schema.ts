@@ -318,7 +318,7 @@ export const schema = {
           "10s",
         ),
         body: duration(
-          "A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408). While other uploads wait to begin: for a sixth of it, or less than 16 KiB a second.",
+          "A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408). While other uploads wait to begin: for 5 seconds, or less than 16 KiB a second.",
           "30s",
         ),
         handler: duration("For a handler to answer (504).", "30s"),

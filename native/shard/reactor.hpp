@@ -415,7 +415,7 @@ private:
     static constexpr std::uint32_t STALL_PART = 30;     // of timeouts.write: output that waits so long has stalled
     static constexpr std::uint32_t STALLED_LOOKS = 16;  // at such, in a turn
     static constexpr std::uint32_t WANTED_BYTES_PER_SECOND = 16 * 1024;  // of an upload while others wait to begin
-    static constexpr std::uint32_t WANTED_PART = 6;                      // of timeouts.body: the longest pause then
+    static constexpr std::uint32_t WANTED_PAUSE_MS = 5000;
     static constexpr std::uint32_t LOOK_MS = 1000;  // between looks at a client of whom no operation would tell
     static constexpr std::uint32_t ACCEPT_RETRY_MS = 100;
     static constexpr std::uint32_t SUBMIT_RETRY_MS = 10;

@@ -68,7 +68,7 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
     // What came quickly is no credit for a pause. And who is slow holds a slot that other uploads may wait for.
     const bool wanted = uploadless_.first != NONE;
     const std::uint32_t rate = wanted ? WANTED_BYTES_PER_SECOND : LEAST_BYTES_PER_SECOND;
-    const std::uint32_t pause_ms = std::max(settings_.timeouts.body / (wanted ? WANTED_PART : 1), 1u);
+    const std::uint32_t pause_ms = std::min(settings_.timeouts.body, wanted ? WANTED_PAUSE_MS : UINT32_MAX);
     exchange.body_deadline_ms = std::min(exchange.body_deadline_ms + data * 1000 / rate, clock_.now_ms + pause_ms);
     if (exchange.framing == http::Framing::length) exchange.body_remaining -= data;
     if (done) body_complete(exchange);

@@ -147,8 +147,8 @@ bool Reactor<K>::client_is_slow(const Connection& connection) const {
     return !body.expect_continue && connection.input_first == NONE && (body.body_discard || !body_full(body));
 }
 
-// Requests are under way and no operation on the socket would tell that their client has gone: its sending side has ended,
-// or what it sends waits until a handler or a slot takes it.
+// Requests are under way and no operation on the socket would tell that their client has gone: its sending side has
+// ended, or what it sends waits until a handler or a slot takes it.
 template <class K>
 bool Reactor<K>::hears_nothing(const Connection& connection) const {
     return connection.first != NONE && connection.output_first == NONE && !connection.receive_armed &&

@@ -236,7 +236,7 @@ REACTOR_TEST(WantedUploads, "patient: while uploads wait to begin, those that ha
     CHECK_EQ(uploads.size(), UPLOADS);
     CHECK_EQ(rig.reactor->connection_count(), UPLOADS);
     begin();
-    seconds(3);
+    seconds(5);
     CHECK_EQ(uploads.size(), UPLOADS + 1);
     CHECK(!peers.front()->ended);
     CHECK(!peers.back()->ended);

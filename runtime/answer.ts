@@ -187,7 +187,10 @@ function answerFromCredits(
   if (!lane.crowded && write()) return;
   const waiter: Waiter = {
     resume() {
-      if (exchange.detached) return true;
+      if (exchange.detached) {
+        exchange.resolved(undefined);
+        return true;
+      }
       if (exchange.abandoned()) {
         exchange.giveBack();
         return true;

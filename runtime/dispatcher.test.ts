@@ -162,17 +162,21 @@ test("beyond their memory, abandoned requests keep their slots until their handl
   const given = (): boolean[] =>
     slots.map((slot) => reactor.slots[slot]?.log.includes("giveBack") ?? false);
   t.deepEqual(given(), [true, true, false]);
+  // When its handler is done,
   settle[2]?.("late");
   await reactor.run();
   t.deepEqual(given(), [true, true, true]);
-  // One of those before is done: there is room for another.
-  settle[0]?.("late");
-  await reactor.run();
+  // or one of the others.
   const next = reactor.request();
   reactor.turn();
   reactor.abandon(next);
   reactor.turn();
+  t.deepEqual(reactor.slots[next]?.log, []);
+  settle[0]?.("late");
+  await reactor.run();
   t.deepEqual(reactor.slots[next]?.log, ["giveBack"]);
+  settle[3]?.("later");
+  await reactor.run();
   t.is(reactor.slots[next]?.answer, null);
 });
 

@@ -69,7 +69,9 @@ export class Dispatcher {
     this.#handlers = options.handlers;
     this.#context = options.context;
     this.#log = options.log;
-    this.#abandoned = new AbandonedRequests(options.abandonedMost);
+    this.#abandoned = new AbandonedRequests(options.abandonedMost, (exchange) => {
+      this.#exchanges[exchange.slot] = undefined;
+    });
     this.#hint = options.hint ?? (() => "");
   }
 
@@ -207,7 +209,7 @@ export class Dispatcher {
     }
     exchange.abort(reason);
     if (exchange.view === null || reason === AbortReason.halfClosed) return;
-    if (this.#abandoned.take(exchange)) this.#exchanges[exchange.slot] = undefined;
+    this.#abandoned.add(exchange);
   }
 
   #resolved(exchange: Exchange, value: unknown): void {
@@ -229,16 +231,13 @@ export class Dispatcher {
   #failed(exchange: Exchange, error: unknown): void {
     const { view } = exchange;
     if (view === null) return;
-    if (exchange.detached) {
-      this.#abandoned.settled(exchange);
-      // Nobody waits for it, but it may be what has taken so long.
+    const abandoned = exchange.detached || exchange.abandoned();
+    if (abandoned && exchange.abortReason >= 0) {
+      // Nobody waits for it, but it may be what has taken so long. Who stops because its client is gone is at no fault.
       const isLate = exchange.abortReason === AbortReason.timedOut && !isAbortError(error);
       if (isLate) this.#say("error", view, describe(error) + this.#hint(error));
-      return;
+      return exchange.detached ? this.#abandoned.settled(exchange) : exchange.giveBack();
     }
-    const abandoned = exchange.abandoned();
-    // A handler that stops because its client is gone is no fault.
-    if (abandoned && exchange.abortReason >= 0) return exchange.giveBack();
     const { status, message } = statusAndMessage(error);
     const requestId = view.id;
     const stopped = exchange.halfClosed && isAbortError(error);

@@ -3,6 +3,8 @@ import type { LogMessage, WorkerMessage } from "./messages.js";
 
 /** Lines under way. */
 export const MOST_LINES = 1000;
+/** At the latest then it is said how many were left out. */
+const SAID_MS = 1000;
 
 export class LogGate {
   readonly #taken: Int32Array;
@@ -18,12 +20,20 @@ export class LogGate {
 
   write(entry: Omit<LogMessage, "type">): void {
     if (((this.#posted - Atomics.load(this.#taken, 0)) | 0) >= MOST_LINES) {
-      this.#leftOut++;
+      if (this.#leftOut++ === 0) {
+        setTimeout(() => {
+          this.#sayLeftOut();
+        }, SAID_MS).unref();
+      }
       return;
     }
-    if (this.#leftOut > 0) this.#post({ type: "leftOut", lines: this.#leftOut });
-    this.#leftOut = 0;
+    this.#sayLeftOut();
     this.#posted++;
     this.#post({ type: "log", ...entry });
+  }
+
+  #sayLeftOut(): void {
+    if (this.#leftOut > 0) this.#post({ type: "leftOut", lines: this.#leftOut });
+    this.#leftOut = 0;
   }
 }

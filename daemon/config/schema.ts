@@ -276,7 +276,7 @@ export const schema = {
           ),
         ),
         abandoned: size(
-          "Memory of one worker for requests whose handlers go on although their clients have gone, or have got their 504; beyond that such a request keeps its slot until its handler is done.",
+          "Memory of one worker for requests whose handlers go on although their clients have gone, or have got their 504; beyond that such a request keeps its slot until its handler is done, or for 30 seconds.",
           "16MiB",
           0,
           GIB,

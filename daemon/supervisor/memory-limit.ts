@@ -64,7 +64,7 @@ export function memoryWarning(
   const needed = memoryNeeded(shards, limits);
   if (limit === undefined || needed <= limit.bytes) return undefined;
   const heap = limits.heap === undefined ? "" : ` and a heap of ${formatSize(limits.heap)}`;
-  const each = `an arena of ${formatSize(limits.arena)}, a young generation of ${formatSize(limits.youngHeap)}${heap}`;
+  const each = `an arena of ${formatSize(limits.arena)}, a young generation of ${formatSize(limits.youngHeap)}, ${formatSize(limits.abandoned)} of limits.abandoned${heap}`;
   const wanted = formatSize(Math.ceil(needed / MIB) * MIB);
   return {
     what: `${shards} ${shards === 1 ? "shard" : "shards"} with ${each} may take ${wanted}, but the cgroup allows ${formatSize(limit.bytes)} (${limit.path}): the kernel would kill the server under load`,

@@ -260,3 +260,21 @@ test("a request that is kept and read after its answer is an error, never anothe
   for (const [name, value] of Object.entries(found)) t.is(value, "PINION_REQUEST_OVER", name);
   wire.close();
 });
+
+test("every error is logged, however many they are", async (t) => {
+  const daemon = await startDaemon(t, {
+    files: { "fail.ts": `export default () => { throw new Error("on purpose"); };` },
+    config: `routes: [{ path: /fail, handler: ./fail.ts }]`,
+  });
+  const logged = (): number => daemon.output().split("Error: on purpose").length - 1;
+  const wire = await Wire.connect(daemon.port);
+  // More than may be under way at once (runtime/log-gate.ts).
+  for (let asked = 50; asked <= 1100; asked += 50) {
+    wire.send(get("/fail").repeat(50));
+    for (let i = 0; i < 50; i++) t.is((await wire.answer()).status, 500);
+    for (let i = 0; i < 500 && logged() < asked; i++) await sleep(10);
+    t.is(logged(), asked);
+  }
+  t.notRegex(daemon.output(), /left out/);
+  wire.close();
+});

@@ -186,6 +186,7 @@ private:
     void close_when_quiet(Connection& connection);
     void closed(Connection& connection);
     bool client_is_slow(const Connection& connection) const;
+    std::uint64_t write_look_ms(const Connection& connection) const;
     bool hears_nothing(const Connection& connection) const;
     bool look_at_peer(Connection& connection);
     void time_out_behind(Connection& connection);

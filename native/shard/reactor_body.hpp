@@ -65,11 +65,12 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
     exchange.deadline_ms = clock_.now_ms + handler_timeout(exchange);
     exchange.expect_continue = false;  // it did not wait for the 100
     exchange.body_moved_ms = clock_.now_ms;
-    // What came quickly is no credit for a pause. And who is slow holds a slot that other uploads may wait for.
-    const bool wanted = uploadless_.first != NONE;
-    const std::uint32_t rate = wanted ? WANTED_BYTES_PER_SECOND : LEAST_BYTES_PER_SECOND;
-    const std::uint32_t pause_ms = std::min(settings_.timeouts.body, wanted ? WANTED_PAUSE_MS : UINT32_MAX);
-    exchange.body_deadline_ms = std::min(exchange.body_deadline_ms + data * 1000 / rate, clock_.now_ms + pause_ms);
+    // What came quickly is no credit for a pause.
+    const auto later = [&](std::uint64_t deadline_ms, std::uint32_t bytes_per_second, std::uint32_t pause_ms) {
+        return std::min(deadline_ms + data * 1000 / bytes_per_second, clock_.now_ms + pause_ms);
+    };
+    exchange.body_deadline_ms = later(exchange.body_deadline_ms, LEAST_BYTES_PER_SECOND, settings_.timeouts.body);
+    exchange.wanted_deadline_ms = later(exchange.wanted_deadline_ms, WANTED_BYTES_PER_SECOND, WANTED_PAUSE_MS);
     if (exchange.framing == http::Framing::length) exchange.body_remaining -= data;
     if (done) body_complete(exchange);
     return true;
@@ -154,8 +155,9 @@ void Reactor<K>::push_body_end(Exchange& exchange, bool broken) {
 // The body was held back since it last moved: its client has as much time as it had then.
 template <class K>
 void Reactor<K>::not_the_client(Exchange& exchange) {
-    exchange.body_deadline_ms = std::min(exchange.body_deadline_ms + clock_.now_ms - exchange.body_moved_ms,
-                                         clock_.now_ms + settings_.timeouts.body);
+    const std::uint64_t held_ms = clock_.now_ms - exchange.body_moved_ms;
+    exchange.body_deadline_ms = std::min(exchange.body_deadline_ms + held_ms, clock_.now_ms + settings_.timeouts.body);
+    exchange.wanted_deadline_ms = std::min(exchange.wanted_deadline_ms + held_ms, clock_.now_ms + WANTED_PAUSE_MS);
     exchange.body_moved_ms = clock_.now_ms;
 }
 

@@ -160,7 +160,8 @@ template <class K>
 bool Reactor<K>::look_at_peer(Connection& connection) {
     connection.look_ms = clock_.now_ms + LOOK_MS;
     if constexpr (requires { kernel_.peer_state(0); }) {
-        if (kernel_.peer_state(connection.socket).reset) {
+        const auto peer = kernel_.peer_state(connection.socket);
+        if (peer.reset || (peer.ended && !settings_.half_open)) {
             terminate(connection, true);
             return true;
         }
@@ -199,6 +200,12 @@ bool Reactor<K>::client_takes(Connection& connection) {
     return before == UINT64_MAX || received >= before + std::max<std::uint64_t>(least, 1);
 }
 
+// When the client's taking is looked at next. The first look comes earlier: before it the write deadline has not moved.
+template <class K>
+std::uint64_t Reactor<K>::write_look_ms(const Connection& connection) const {
+    return connection.write_deadline_ms - (connection.stalled ? 0 : settings_.timeouts.write - stall_ms());
+}
+
 template <class K>
 std::uint64_t Reactor<K>::deadline_of(const Connection& connection) const {
     switch (connection.state) {
@@ -208,14 +215,13 @@ std::uint64_t Reactor<K>::deadline_of(const Connection& connection) const {
         default: break;
     }
     std::uint64_t deadline = UINT64_MAX;
-    if (connection.send_armed) {
-        // The first look comes earlier. Before it the write deadline has not moved.
-        const std::uint64_t sooner = connection.stalled ? 0 : settings_.timeouts.write - stall_ms();
-        deadline = connection.write_deadline_ms - sooner;
-    }
-    if (connection.body != NONE) {
+    if (connection.send_armed) deadline = write_look_ms(connection);
+    if (connection.body != NONE && client_is_slow(connection)) {
         const Exchange& body = exchanges_[connection.body];
-        if (client_is_slow(connection) && body.body_deadline_ms < deadline) deadline = body.body_deadline_ms;
+        // Once it is slower than others may have to wait for, it is looked at again and again: they may come.
+        const bool passed = clock_.now_ms >= body.wanted_deadline_ms;
+        const std::uint64_t wanted_ms = passed ? clock_.now_ms + LOOK_MS : body.wanted_deadline_ms;
+        deadline = std::min({deadline, body.body_deadline_ms, wanted_ms});
     }
     if (connection.first != NONE) {
         const Exchange& first = exchanges_[connection.first];
@@ -236,13 +242,14 @@ void Reactor<K>::expired(std::uint32_t index) {
     if (connection.state == ConnectionState::lingering) return terminate(connection, connection.reset);
     if (connection.state != ConnectionState::open && connection.state != ConnectionState::finishing) return;
     mark(connection);
-    if (connection.send_armed && !connection.stalled && now >= deadline_of(connection)) stall(connection);
+    if (connection.send_armed && !connection.stalled && now >= write_look_ms(connection)) stall(connection);
     if (connection.send_armed && now >= connection.write_deadline_ms && !client_takes(connection)) {
         return terminate(connection, true);
     }
     if (connection.body != NONE) {
         Exchange& body = exchanges_[connection.body];
-        if (client_is_slow(connection) && now >= body.body_deadline_ms) {
+        const bool others_wait = uploadless_.first != NONE && now >= body.wanted_deadline_ms;
+        if (client_is_slow(connection) && (now >= body.body_deadline_ms || others_wait)) {
             if (body.begun || !body.linked) return terminate(connection, true);
             abandon(body, layout::AbortReason::timed_out);
             return answer_status(body, 408, true);

@@ -162,6 +162,7 @@ void Reactor<K>::begin_body(Connection& connection, std::uint32_t index, const h
         ++uploads_;
         exchange.body_moved_ms = clock_.now_ms;
         exchange.body_deadline_ms = clock_.now_ms + settings_.timeouts.body;
+        exchange.wanted_deadline_ms = clock_.now_ms + WANTED_PAUSE_MS;
         connection.body = index;
         if (connection.receive_stream && large)
             pause_receive(connection);  // goes on with single-shot receives, which can pause

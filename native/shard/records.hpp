@@ -198,7 +198,8 @@ struct Exchange {
     std::uint64_t body_received;
     std::uint64_t body_limit;
     std::uint64_t body_deadline_ms;
-    std::uint64_t body_moved_ms;  // when its last part came; or later: until then it was held back
+    std::uint64_t wanted_deadline_ms;  // the same, while other uploads wait to begin
+    std::uint64_t body_moved_ms;       // when its last part came; or later: until then it was held back
     std::uint64_t deadline_ms;
     http::ChunkedDecoder decoder;
 };

@@ -12,9 +12,9 @@ namespace {
 constexpr std::uint32_t BODY_MS = 3000;
 constexpr std::uint32_t KEEP_ALIVE_MS = 5000;
 
-shard::Settings short_settings() {
+shard::Settings short_settings(std::uint32_t body_ms) {
     shard::Settings settings = small_settings();
-    settings.timeouts.body = BODY_MS;
+    settings.timeouts.body = body_ms;
     settings.timeouts.keep_alive = KEEP_ALIVE_MS;
     settings.timeouts.handler = 20000;
     return settings;
@@ -25,7 +25,7 @@ const std::string EXPECTS = "POST /h/x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\
 template <class K>
 class PatientRig : public ReactorRig<Clocked<K>> {
 public:
-    PatientRig() : ReactorRig<Clocked<K>>(short_settings()) {}
+    explicit PatientRig(std::uint32_t body_ms = BODY_MS) : ReactorRig<Clocked<K>>(short_settings(body_ms)) {}
 
     void pass(std::uint64_t ms) {
         for (; ms > 0; ms -= std::min<std::uint64_t>(ms, 500)) {
@@ -199,7 +199,7 @@ REACTOR_TEST(GoneUnheard, "patient: a client that goes while nothing is read of 
 
 REACTOR_TEST(WantedUploads, "patient: while uploads wait to begin, those that hardly come give way, and no others") {
     constexpr unsigned UPLOADS = 8;  // half of the slots
-    PatientRig<K> rig;
+    PatientRig<K> rig(12000);
     REQUIRE_EQ(rig.failure, "");
     rig.go_live();
     const std::string head = "POST /h/up HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n";
@@ -223,26 +223,30 @@ REACTOR_TEST(WantedUploads, "patient: while uploads wait to begin, those that ha
         }
     };
     // In a second little more than the least rate; but the first sends what an honest line brings.
-    const auto seconds = [&](unsigned count) {
+    const auto seconds = [&](unsigned count, const Peer* silent) {
         for (unsigned n = 0; n < 4 * count; ++n) {
             for (auto& peer : peers) {
-                if (!peer->ended) peer->write(std::string(&peer == &peers.front() ? 5000 : 150, 'x'));
+                if (peer->ended || peer.get() == silent) continue;
+                peer->write(std::string(&peer == &peers.front() ? 5000 : 150, 'x'));
             }
             rig.pass(250);
         }
     };
     for (unsigned n = 0; n < UPLOADS; ++n) begin();
-    seconds(3 * BODY_MS / 1000);
+    seconds(30, nullptr);
     CHECK_EQ(uploads.size(), UPLOADS);
     CHECK_EQ(rig.reactor->connection_count(), UPLOADS);
-    begin();
-    seconds(5);
-    CHECK_EQ(uploads.size(), UPLOADS + 1);
+    for (unsigned n = 0; n < UPLOADS - 1; ++n) begin();
+    seconds(7, peers[1].get());
+    CHECK_EQ(uploads.size(), 2 * UPLOADS - 1);
     CHECK(!peers.front()->ended);
-    CHECK(!peers.back()->ended);
-    CHECK(peers[1]->ended);
-    REQUIRE_EQ(peers[1]->in.answers.size(), 1u);
-    CHECK_EQ(peers[1]->in.answers[0].status, 408u);
+    for (unsigned n = 1; n < UPLOADS; ++n) {
+        CHECK(peers[n]->ended);
+        REQUIRE_EQ(peers[n]->in.answers.size(), 1u);
+        CHECK_EQ(peers[n]->in.answers[0].status, 408u);
+    }
+    // Those that have waited have their time: nobody waits for them.
+    for (unsigned n = UPLOADS; n < peers.size(); ++n) CHECK(!peers[n]->ended);
     rig.check_all_returned();
 }
 

@@ -374,6 +374,30 @@ REACTOR_TEST(QueuedSurvive,
     rig.check_all_returned();
 }
 
+REACTOR_TEST(GoneInQueue, "reactor: a request whose client resets before it is started never reaches its handler") {
+    ReactorRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    auto gone = rig.connect();
+    auto there = rig.connect();
+    gone->write(get("/h/gone"));
+    CHECK(rig.until([&] { return rig.worker.unread() == 1; }));
+    there->write(get("/h/there"));
+    CHECK(rig.until([&] { return rig.worker.unread() == 2; }));
+    gone->close(true);
+    CHECK(rig.until([&] { return rig.reactor->connection_count() == 1; }));
+    CHECK_EQ(rig.reactor->slots_used(), 2u);  // the lane has it until it finds it
+    const Started started = next_request(rig);
+    REQUIRE(started.slot != layout::NO_OFFSET);
+    CHECK_EQ(rig.worker.path(started.slot), "/h/there");
+    CHECK_EQ(rig.worker.unread(), 0u);
+    CHECK(rig.until([&] { return rig.reactor->slots_used() == 1; }));
+    rig.worker.answer(started.slot, started.generation, {.body = "there"});
+    REQUIRE(rig.until([&] { return there->in.answers.size() == 1; }));
+    CHECK_EQ(there->in.answers[0].body, "there");
+    rig.check_all_returned();
+}
+
 REACTOR_TEST(BodyBreaksOff,
              "reactor: a body that breaks off is one entry for its handler, and a half-close for earlier ones") {
     ReactorRig<K> rig;

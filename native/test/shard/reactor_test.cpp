@@ -430,6 +430,38 @@ REACTOR_TEST(BodyBreaksOff,
     rig.check_all_returned();
 }
 
+REACTOR_TEST(GrowsTooLong,
+             "reactor: a chunked body that grows beyond its limit under its handler is a 413, and the end") {
+    shard::Settings settings = small_settings();
+    settings.limits.body_bytes = 16;
+    ReactorRig<K> rig(std::move(settings));
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    auto peer = rig.connect();
+    peer->write("POST /h/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n0123456789abcdef\r\n");
+    const Started started = next_request(rig);
+    layout::Entry entry;
+    REQUIRE(rig.until([&] { return rig.worker.pop(entry); }));
+    CHECK_EQ(EntryType(entry.head & 0xff), EntryType::body);
+    CHECK_EQ(entry.argument2, 16u);
+    rig.worker.push(EntryType::consumed, started.slot, started.generation, entry.argument, entry.argument2);
+    rig.quiet();
+    CHECK(peer->in.answers.empty());
+    peer->write("1\r\nx\r\n");
+    REQUIRE(rig.until([&] { return rig.worker.pop(entry); }));
+    CHECK_EQ(EntryType(entry.head & 0xff), EntryType::abort);
+    CHECK_EQ(layout::AbortReason(entry.argument), layout::AbortReason::body_refused);
+    CHECK(rig.until([&] { return peer->ended; }));
+    CHECK(!peer->reset_seen);
+    REQUIRE_EQ(peer->in.answers.size(), 1u);
+    CHECK_EQ(peer->in.answers[0].status, 413u);
+    CHECK(peer->in.answers[0].close);
+    rig.worker.give_back(started.slot, started.generation);
+    CHECK(rig.until([&] { return rig.reactor->slots_used() == 0; }));
+    CHECK(!rig.worker.pop(entry));
+    rig.check_all_returned();
+}
+
 // --- a worker that breaks the rules (HOSTILE 31) ---
 
 // Each entry, or count, that cannot be: the lane is given up, its request gets a 502, the reactor goes on.

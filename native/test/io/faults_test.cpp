@@ -1,8 +1,11 @@
-// The kernel classes once more, compiled into this file under other names, with system calls that fail now and then.
+// The kernel classes and the probe once more, compiled into this file under other names, with system calls that fail
+// now and then.
 #define PINION_FAULTS scripted
 #define EpollKernel FaultyEpollKernel
 #define UringKernel FaultyUringKernel
+#define probe faulty_probe
 #include "io/epoll_kernel.cpp"
+#include "io/probe.cpp"
 #include "io/uring_kernel.cpp"
 #include "test/io/kernel_cases.hpp"
 
@@ -16,6 +19,8 @@ std::atomic<int> failing_error{0};
 std::atomic<unsigned> calls{0};
 std::atomic<std::uint32_t> unknown_flags{0};  // of a ring's set-up
 std::atomic<unsigned> setups{0};              // that were refused for them
+std::atomic<int> unknown{-1};                 // a Call whose operation the ring does not know
+std::atomic<std::uint64_t> refusal{0};        // the token of one that was refused for that
 
 }  // namespace
 
@@ -32,13 +37,20 @@ bool fault(Call call, io::Token) {
     errno = call == Call::uring_enter ? passing[count / 3 % 3] : EINTR;
     return true;
 }
-bool refused(Call, io::Token) { return false; }
+bool refused(Call call, io::Token token) {
+    if (unknown.load() != int(call)) return false;
+    refusal.store(token.pack());
+    return true;
+}
 bool setup_refused(std::uint32_t flags) {
     const bool refuses = (flags & unknown_flags.load()) != 0;
     if (refuses) ++setups;
     return refuses;
 }
-bool completed(io::Completion&) { return false; }
+bool completed(io::Completion& completion) {
+    if (refusal.load() == completion.token.pack()) completion.result = -EINVAL;
+    return false;
+}
 std::size_t shortened(Call, io::Token, std::size_t length) { return length; }
 const iovec* shortened(io::Token, const iovec* vectors, std::size_t&) { return vectors; }
 
@@ -186,6 +198,26 @@ TEST("io: uring, set-up: each older kernel gets the optional flags that it knows
     const Rig<io::UringKernel> rig;
     CHECK(rig.failure.find("io_uring_setup") != std::string::npos);
     CHECK_EQ(scripted::setups.load(), 6u);
+}
+
+// The three that it needs, of a kernel that has buffer rings and not this one.
+TEST("io: uring, probe: without an operation in use epoll serves, and the report says which") {
+    if (!io::probe().uring) return CHECK(!io::probe().why.empty());
+    for (const auto& [call, name] :
+         {std::pair{Call::accept, "multishot accept"}, std::pair{Call::receive, "multishot receive"},
+          std::pair{Call::send, "vectored send"}}) {
+        scripted::unknown.store(int(call));
+        const io::ProbeReport report = io::probe();
+        scripted::unknown.store(-1);
+        scripted::refusal.store(0);
+        CHECK(!report.uring);
+        CHECK_EQ(report.why.find("epoll, because io_uring's "), 0u);
+        const auto failed = std::find_if(report.features.begin(), report.features.end(),
+                                         [name = name](const auto& each) { return each.name == name; });
+        REQUIRE(failed != report.features.end());
+        CHECK(!failed->active);
+        CHECK_EQ(failed->detail.find("Invalid argument; needed"), 0u);
+    }
 }
 
 // The kernel takes nothing for a while, and more is queued than the ring has entries for: all goes out, in order.

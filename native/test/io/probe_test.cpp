@@ -124,6 +124,16 @@ int without_register_opcode(unsigned opcode, unsigned error, Child&& child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+TEST("io: probe: a kernel without buffer rings is told from one that forbids them") {
+    if (!io::probe().uring) return CHECK(!io::probe().why.empty());
+    const auto is_too_old = [] {
+        const io::ProbeReport report = io::probe();
+        return !report.uring && contains(report.why, "buffer ring") && contains(report.why, "6.1 or newer");
+    };
+    const int status = without_register_opcode(io::uring::REGISTER_BUFFER_RING, EINVAL, is_too_old);
+    CHECK(status == 0 || status == 2);
+}
+
 TEST("io: probe: a ring that cannot be restricted serves all the same, and says so") {
     if (!io::probe().uring) return CHECK(!io::probe().why.empty());
     const auto says_so = [] {

@@ -145,6 +145,21 @@ void SimulatedKernel::accept(int listener, Token token, bool stream) {
     queue({.kind = Kind::accept, .token = token, .socket = listener, .stream = stream, .ranges = {}, .sums = {}});
 }
 
+Socket SimulatedKernel::accept_waiting(int listener) {
+    std::deque<ClientId>& backlog = backlogs_[listener];
+    if (backlog.empty()) return -EAGAIN;
+    return chance(simulation.accept_fails) ? -EMFILE : take_from_backlog(backlog);
+}
+
+// As sockets.cpp has it: a reset stays to be seen when an operation has told of it.
+PeerState SimulatedKernel::peer_state(Socket socket) {
+    const Peer* peer = peer_of(socket);
+    if (peer == nullptr) return violated("peer_state of a socket that is not open", std::uint64_t(socket)), PeerState{};
+    const bool ended = peer->inbound_ended || peer->reset;
+    const bool reset = peer->reset || (peer->inbound_ended && peer->outbound_ended);
+    return {reset, ended, ended ? std::uint32_t(peer->inbound.size()) : 0};
+}
+
 void SimulatedKernel::receive(Socket socket, Token token, bool stream) {
     queue({.kind = Kind::receive, .token = token, .socket = socket, .stream = stream, .ranges = {}, .sums = {}});
 }
@@ -206,6 +221,14 @@ void SimulatedKernel::reset_on_close(Socket socket) {
     } else {
         violated("reset_on_close of a socket that is not open", std::uint64_t(socket));
     }
+}
+
+// The client's end holds half of what it has not read, the server's the rest.
+std::uint32_t SimulatedKernel::unacknowledged(Socket socket) {
+    const Peer* peer = peer_of(socket);
+    if (peer == nullptr) return violated("unacknowledged of a socket that is not open", std::uint64_t(socket)), 0;
+    const std::size_t received = std::min(peer->outbound.size(), simulation.send_room / 2);
+    return std::uint32_t(peer->outbound.size() - received);
 }
 
 void SimulatedKernel::close(Socket socket, Token token) {
@@ -402,22 +425,25 @@ bool SimulatedKernel::stream_goes_on(const InFlight& operation) {
     return operation.stream && !chance(simulation.stream_ends);
 }
 
+// The lowest free number, as a real kernel: what confuses an old socket with a new one shows soon.
+Socket SimulatedKernel::take_from_backlog(std::deque<ClientId>& backlog) {
+    const ClientId client = backlog.front();
+    backlog.pop_front();
+    auto place = std::find(sockets_.begin(), sockets_.end(), -1);
+    if (place == sockets_.end()) place = sockets_.insert(sockets_.end(), -1);
+    *place = client;
+    return peers_[client].socket = FIRST_SOCKET + int(place - sockets_.begin());
+}
+
 bool SimulatedKernel::step_accept(InFlight& operation) {
     if (simulation.next_accept_error != 0) return complete(operation, -std::exchange(simulation.next_accept_error, 0));
     if (chance(simulation.accept_fails)) {
         constexpr int ERRORS[] = {EMFILE, EMFILE, ENFILE, ENOMEM, ENOBUFS, ECONNABORTED, ECANCELED};
         return complete(operation, -ERRORS[below(std::size(ERRORS))]);
     }
-    std::deque<ClientId>& backlog = backlogs_[operation.socket];
-    const ClientId client = backlog.front();
-    backlog.pop_front();
-    // The lowest free number, as a real kernel: what confuses an old socket with a new one shows soon.
-    auto place = std::find(sockets_.begin(), sockets_.end(), -1);
-    if (place == sockets_.end()) place = sockets_.insert(sockets_.end(), -1);
-    *place = client;
-    peers_[client].socket = FIRST_SOCKET + int(place - sockets_.begin());
+    const Socket socket = take_from_backlog(backlogs_[operation.socket]);
     const bool more = stream_goes_on(operation);
-    return complete(operation, peers_[client].socket, NO_SEGMENT, more);
+    return complete(operation, socket, NO_SEGMENT, more);
 }
 
 // What every receive has to look at first. True: it has ended.

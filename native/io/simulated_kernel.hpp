@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "io/kernel.hpp"
+#include "io/sockets.hpp"
 
 namespace pinion::io {
 
@@ -86,6 +87,8 @@ public:
     std::string open(const KernelOptions& options);
     void close_all();
     void accept(int listener, Token token, bool stream);
+    Socket accept_waiting(int listener);
+    PeerState peer_state(Socket socket);
     void receive(Socket socket, Token token, bool stream);
     void receive_into(Socket socket, Token token, void* into, std::size_t length);
     void send(Socket socket, Token token, const void* from, std::size_t length);
@@ -93,6 +96,7 @@ public:
     std::int32_t send_now(Socket socket, const void* from, std::size_t length);
     void shutdown_write(Socket socket, Token token);
     void reset_on_close(Socket socket);
+    std::uint32_t unacknowledged(Socket socket);
     void close(Socket socket, Token token);
     void cancel(Token target);
     void lend(std::uint32_t segment);
@@ -156,6 +160,7 @@ private:
     void advance();
     // Each returns true when the operation has ended.
     bool step(InFlight& operation);
+    Socket take_from_backlog(std::deque<ClientId>& backlog);
     bool step_accept(InFlight& operation);
     bool step_receive(InFlight& operation);
     bool step_receive_into(InFlight& operation);

@@ -364,6 +364,34 @@ TEST("io: simulation: tells its descriptor and pending() of what is to come") {
     CHECK(!world.kernel.pending());
 }
 
+TEST("io: simulation: says of a peer what its socket would, without an operation") {
+    World world(gentle());
+    CHECK_EQ(world.kernel.accept_waiting(LISTENER), -EAGAIN);
+    const SimulatedKernel::ClientId client = world.kernel.connect(LISTENER);
+    const int socket = world.kernel.accept_waiting(LISTENER);
+    REQUIRE(socket >= 0);
+    CHECK(world.kernel.was_accepted(client));
+    world.kernel.client_send(client, "unread");
+    CHECK_EQ(world.kernel.peer_state(socket).unread, 0u);  // counted if it has ended
+    world.kernel.client_shutdown(client);
+    io::PeerState peer = world.kernel.peer_state(socket);
+    CHECK(peer.ended && !peer.reset);
+    CHECK_EQ(peer.unread, 6u);
+    const std::string bytes(world.kernel.simulation.send_room, 'x');
+    CHECK_EQ(world.kernel.send_now(socket, bytes.data(), bytes.size()), int(bytes.size()));
+    CHECK_EQ(world.kernel.unacknowledged(socket), bytes.size() / 2);
+    world.kernel.client_read(client, bytes.size() / 4);
+    CHECK_EQ(world.kernel.unacknowledged(socket), bytes.size() / 4);
+    world.kernel.client_reset(client);
+    peer = world.kernel.peer_state(socket);
+    CHECK(peer.ended && peer.reset);
+    CHECK_EQ(peer.unread, 0u);
+    CHECK_EQ(world.kernel.unacknowledged(socket), 0u);
+    CHECK(world.kernel.violations().empty());
+    world.kernel.peer_state(socket + 1);
+    CHECK(world.violated("peer_state of a socket that is not open"));
+}
+
 // --- who breaks the contract is told ---
 
 struct Broken : World {

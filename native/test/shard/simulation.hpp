@@ -81,8 +81,8 @@ public:
 
 private:
     static constexpr std::uint32_t NEVER = 4000000000;  // milliseconds
-    static constexpr int LISTENER = -7;                 // no real descriptor is meant
-    static constexpr int PROXIED = -8;
+    static constexpr int LISTENER = 1000000007;         // no real descriptor is meant
+    static constexpr int PROXIED = 1000000008;
 
     struct Attached {
         std::uint32_t lane;
@@ -149,6 +149,7 @@ private:
         plan.proxy_spoilt = proxied && !kind() && dice_.chance(10);
         const int listener = proxied ? PROXIED : LISTENER;
         clients_.push_back(std::make_unique<SimulatedClient>(kernel_, listener, dice_, plan, next_id_));
+        if (!kind() && dice_.below(200) == 0) reactor_->drain();  // while it waits to be accepted
     }
 
     void step() {

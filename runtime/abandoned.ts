@@ -62,7 +62,8 @@ export class AbandonedRequests {
   }
 
   #lookIn(ms: number): void {
-    this.#timer ??= setTimeout(() => {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#detachKept();
     }, ms).unref();

@@ -142,28 +142,26 @@ void probe_kernel(ProbeReport& report) {
     options.segment_bytes = SEGMENT_BYTES;
     options.queue_depth = 8;
     const std::string failure = kernel.open(options);
-    add(report, "buffer ring", failure.empty(), "the kernel picks the segment to receive into", failure + needed);
+    // Why not: what has failed first.
+    const auto need = [&](const char* name, const std::string& failed, const char* what) {
+        add(report, name, failed.empty(), what, failed + needed);
+        if (!failed.empty() && report.why.empty())
+            report.why = std::string("epoll, because io_uring's ") + name + " fails: " + failed + needed;
+    };
+    need("buffer ring", failure, "the kernel picks the segment to receive into");
     if (failure.empty()) {
         const std::string& unrestricted = kernel.unrestricted_because();
         add(report, "restrictions", unrestricted.empty(), "the ring takes the operations in use, and nothing else",
             unrestricted + "; the ring takes every operation that the kernel knows");
         const Streams streams = try_streams(kernel);
-        add(report, "multishot accept", streams.accept.empty(), "one operation accepts all connections of a listener",
-            streams.accept + needed);
-        add(report, "multishot receive", streams.receive.empty(), "one operation receives all that a connection sends",
-            streams.receive + needed);
-        add(report, "vectored send", streams.send.empty(), "neighbouring answers of a connection leave in one send",
-            streams.send + needed);
+        need("multishot accept", streams.accept, "one operation accepts all connections of a listener");
+        need("multishot receive", streams.receive, "one operation receives all that a connection sends");
+        need("vectored send", streams.send, "neighbouring answers of a connection leave in one send");
         report.uring = streams.accept.empty() && streams.receive.empty() && streams.send.empty();
     }
     kernel.close_all();
     munmap(memory, SEGMENT_BYTES);
-    if (report.uring) {
-        report.why = "io_uring: all that is needed works";
-        return;
-    }
-    for (const FeatureReport& each : report.features)
-        if (!each.active) report.why = "epoll, because io_uring's " + each.name + " fails: " + each.detail;
+    if (report.uring) report.why = "io_uring: all that is needed works";
 }
 
 }  // namespace

@@ -291,6 +291,7 @@ private:
     bool has_lane_slot() const;
     bool has_slot_for(const Connection& connection);
     bool has_upload_slot() const;
+    bool upload_slot_wanted() const;
     bool admit_address(Connection& connection);
     bool admit_rate(Connection& connection);
     std::uint32_t share() const { return share(reserve_); }

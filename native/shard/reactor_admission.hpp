@@ -165,6 +165,11 @@ bool Reactor<K>::has_upload_slot() const {
     return uploads_ < std::max(exchanges_.capacity() / UPLOAD_SLOTS, 1u);
 }
 
+template <class K>
+bool Reactor<K>::upload_slot_wanted() const {
+    return uploadless_.first != NONE && !has_upload_slot();
+}
+
 // What this request, with `behind` bytes at hand behind its head, has to wait for before it may take the next slot.
 // What is refused for overload needs its slot for a moment only.
 template <class K>

@@ -218,9 +218,11 @@ std::uint64_t Reactor<K>::deadline_of(const Connection& connection) const {
     if (connection.send_armed) deadline = write_look_ms(connection);
     if (connection.body != NONE && client_is_slow(connection)) {
         const Exchange& body = exchanges_[connection.body];
-        // Once it is slower than others may have to wait for, it is looked at again and again: they may come.
-        const bool passed = clock_.now_ms >= body.wanted_deadline_ms;
-        const std::uint64_t wanted_ms = passed ? clock_.now_ms + LOOK_MS : body.wanted_deadline_ms;
+        // One that is slower than others would have to wait for is looked at again and again: they may come.
+        const std::uint64_t now = clock_.now_ms;
+        const bool passed = now >= body.wanted_deadline_ms;
+        const std::uint64_t look_ms = upload_slot_wanted() ? now : now + LOOK_MS;
+        const std::uint64_t wanted_ms = passed ? look_ms : body.wanted_deadline_ms;
         deadline = std::min({deadline, body.body_deadline_ms, wanted_ms});
     }
     if (connection.first != NONE) {
@@ -248,8 +250,8 @@ void Reactor<K>::expired(std::uint32_t index) {
     }
     if (connection.body != NONE) {
         Exchange& body = exchanges_[connection.body];
-        const bool others_wait = uploadless_.first != NONE && now >= body.wanted_deadline_ms;
-        if (client_is_slow(connection) && (now >= body.body_deadline_ms || others_wait)) {
+        const bool gives_way = upload_slot_wanted() && now >= body.wanted_deadline_ms;
+        if (client_is_slow(connection) && (now >= body.body_deadline_ms || gives_way)) {
             if (body.begun || !body.linked) return terminate(connection, true);
             abandon(body, layout::AbortReason::timed_out);
             return answer_status(body, 408, true);

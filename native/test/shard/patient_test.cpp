@@ -236,7 +236,10 @@ REACTOR_TEST(WantedUploads, "patient: while uploads wait to begin, those that ha
     seconds(30, nullptr);
     CHECK_EQ(uploads.size(), UPLOADS);
     CHECK_EQ(rig.reactor->connection_count(), UPLOADS);
-    for (unsigned n = 0; n < UPLOADS - 1; ++n) begin();
+    begin();
+    seconds(3, peers[1].get());
+    CHECK_EQ(uploads.size(), UPLOADS + 1);  // one for one
+    for (unsigned n = 0; n < UPLOADS - 2; ++n) begin();
     seconds(7, peers[1].get());
     CHECK_EQ(uploads.size(), 2 * UPLOADS - 1);
     CHECK(!peers.front()->ended);

@@ -204,7 +204,7 @@ export class Dispatcher {
       this.#say(
         "warning",
         view,
-        "the handler's time is up: its client got a 504, or half an answer",
+        "the time is up: the client got a 504 (or, for a body that came too slowly, a 408), or half an answer",
       );
     }
     exchange.abort(reason);

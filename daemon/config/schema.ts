@@ -276,7 +276,7 @@ export const schema = {
           ),
         ),
         abandoned: size(
-          "Memory of one worker for requests whose handlers go on although their clients have gone, or have got their 504; beyond that such a request keeps its slot until its handler is done, or for 30 seconds.",
+          "Memory of one worker for requests whose handlers go on although their clients have gone, or have got their 504; beyond that such a request keeps its slot until its handler is done, or for 30 seconds (so that all slots' worth may be added in that time).",
           "16MiB",
           0,
           GIB,
@@ -318,7 +318,7 @@ export const schema = {
           "10s",
         ),
         body: duration(
-          "A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408). While other uploads wait to begin: for 5 seconds, or less than 16 KiB a second.",
+          "A client that sends nothing of a request body for so long, or less than 512 bytes a second, is slow (408). While other uploads wait to begin, the slowest of those that send nothing for 5 seconds, or less than 16 KiB a second, give way.",
           "30s",
         ),
         handler: duration("For a handler to answer (504).", "30s"),

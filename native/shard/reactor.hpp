@@ -244,6 +244,7 @@ private:
     std::uint32_t slots_wanted() const;
     bool memory_short() const;
     void break_off_stalled();
+    void break_off_slow_upload();
     std::uint64_t next_break_off_ms() const;
 
     // --- reactor_input.hpp ---
@@ -268,6 +269,7 @@ private:
     void body_broke_off(Connection& connection);
     void stop_reading(Connection& connection, Exchange& exchange);
     void break_body_off(Connection& connection, Exchange& exchange);
+    void body_too_slow(Connection& connection);
     void not_the_client(Exchange& exchange);
     bool body_room(const Exchange& exchange);
     void push_body(Exchange& exchange, EntryType type, std::uint32_t offset, std::uint32_t length);
@@ -418,6 +420,8 @@ private:
     static constexpr std::uint32_t STALLED_LOOKS = 16;  // at such, in a turn
     static constexpr std::uint32_t WANTED_BYTES_PER_SECOND = 16 * 1024;  // of an upload while others wait to begin
     static constexpr std::uint32_t WANTED_PAUSE_MS = 5000;
+    static constexpr std::uint32_t WANTED_DEBT_MS = 20000;  // for what it brought too little before, at the most
+    static constexpr std::uint32_t UPLOAD_LOOK_MS = 50;
     static constexpr std::uint32_t LOOK_MS = 1000;  // between looks at a client of whom no operation would tell
     static constexpr std::uint32_t ACCEPT_RETRY_MS = 100;
     static constexpr std::uint32_t SUBMIT_RETRY_MS = 10;
@@ -472,6 +476,7 @@ private:
     AddressTable clients_;
     QueueWatch queue_, newcomer_queue_;
     bool shedding_ = false;              // newcomers that have waited for too long
+    std::uint64_t upload_look_ms_ = 0;   // the next look for a slow upload, if others wait
     std::uint64_t accept_retry_ms_ = 0;  // after EMFILE; 0: not waiting
     base::OwnVector<std::uint8_t> accept_armed_;
     bool draining_ = false;

@@ -70,7 +70,8 @@ bool Reactor<K>::read_body(Connection& connection, char* bytes, std::uint32_t le
         return std::min(deadline_ms + data * 1000 / bytes_per_second, clock_.now_ms + pause_ms);
     };
     exchange.body_deadline_ms = later(exchange.body_deadline_ms, LEAST_BYTES_PER_SECOND, settings_.timeouts.body);
-    exchange.wanted_deadline_ms = later(exchange.wanted_deadline_ms, WANTED_BYTES_PER_SECOND, WANTED_PAUSE_MS);
+    const std::uint64_t owed_ms = std::max(exchange.wanted_deadline_ms, clock_.now_ms - WANTED_DEBT_MS);
+    exchange.wanted_deadline_ms = later(owed_ms, WANTED_BYTES_PER_SECOND, WANTED_PAUSE_MS);
     if (exchange.framing == http::Framing::length) exchange.body_remaining -= data;
     if (done) body_complete(exchange);
     return true;
@@ -150,6 +151,15 @@ void Reactor<K>::push_body(Exchange& exchange, EntryType type, std::uint32_t off
 template <class K>
 void Reactor<K>::push_body_end(Exchange& exchange, bool broken) {
     if (exchange.stage == Stage::lane) push(exchange.lane, EntryType::body_end, exchange, broken);
+}
+
+template <class K>
+void Reactor<K>::body_too_slow(Connection& connection) {
+    mark(connection);
+    Exchange& body = exchanges_[connection.body];
+    if (body.begun || !body.linked) return terminate(connection, true);
+    abandon(body, layout::AbortReason::timed_out);
+    answer_status(body, 408, true);
 }
 
 // The body was held back since it last moved: its client has as much time as it had then.

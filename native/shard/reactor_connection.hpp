@@ -216,14 +216,9 @@ std::uint64_t Reactor<K>::deadline_of(const Connection& connection) const {
     }
     std::uint64_t deadline = UINT64_MAX;
     if (connection.send_armed) deadline = write_look_ms(connection);
-    if (connection.body != NONE && client_is_slow(connection)) {
+    if (connection.body != NONE) {
         const Exchange& body = exchanges_[connection.body];
-        // One that is slower than others would have to wait for is looked at again and again: they may come.
-        const std::uint64_t now = clock_.now_ms;
-        const bool passed = now >= body.wanted_deadline_ms;
-        const std::uint64_t look_ms = upload_slot_wanted() ? now : now + LOOK_MS;
-        const std::uint64_t wanted_ms = passed ? look_ms : body.wanted_deadline_ms;
-        deadline = std::min({deadline, body.body_deadline_ms, wanted_ms});
+        if (client_is_slow(connection) && body.body_deadline_ms < deadline) deadline = body.body_deadline_ms;
     }
     if (connection.first != NONE) {
         const Exchange& first = exchanges_[connection.first];
@@ -248,14 +243,8 @@ void Reactor<K>::expired(std::uint32_t index) {
     if (connection.send_armed && now >= connection.write_deadline_ms && !client_takes(connection)) {
         return terminate(connection, true);
     }
-    if (connection.body != NONE) {
-        Exchange& body = exchanges_[connection.body];
-        const bool gives_way = upload_slot_wanted() && now >= body.wanted_deadline_ms;
-        if (client_is_slow(connection) && (now >= body.body_deadline_ms || gives_way)) {
-            if (body.begun || !body.linked) return terminate(connection, true);
-            abandon(body, layout::AbortReason::timed_out);
-            return answer_status(body, 408, true);
-        }
+    if (connection.body != NONE && client_is_slow(connection) && now >= exchanges_[connection.body].body_deadline_ms) {
+        return body_too_slow(connection);
     }
     if (connection.first != NONE) {
         if (connection.look_ms != 0 && now >= connection.look_ms && look_at_peer(connection)) return;

@@ -89,11 +89,35 @@ void Reactor<K>::break_off_stalled() {
     }
 }
 
-// When break_off_stalled() may have something to do; UINT64_MAX: not as things are.
+// The same for uploads: while others wait to begin, the slowest of those that bring less than WANTED_BYTES_PER_SECOND,
+// or nothing for WANTED_PAUSE_MS, ends now and then.
+template <class K>
+void Reactor<K>::break_off_slow_upload() {
+    if (!upload_slot_wanted() || clock_.now_ms < upload_look_ms_) return;
+    upload_look_ms_ = clock_.now_ms + UPLOAD_LOOK_MS;  // at every slot
+    std::uint32_t slowest = NONE;
+    std::uint64_t earliest = clock_.now_ms;
+    for (std::uint32_t i = 0; i < exchanges_.capacity(); ++i) {
+        const Exchange& exchange = exchanges_[i];
+        if (!exchange.body_open || exchange.connection == NONE || exchange.wanted_deadline_ms >= earliest) continue;
+        const Connection& connection = connections_[exchange.connection];
+        if (connection.body != i || !client_is_slow(connection)) continue;
+        slowest = i;
+        earliest = exchange.wanted_deadline_ms;
+    }
+    if (slowest == NONE) return;
+    Exchange& body = exchanges_[slowest];
+    if (body.body_discard)
+        return stop_reading(connections_[body.connection], body);  // its answer is whole all the same
+    body_too_slow(connections_[body.connection]);
+}
+
+// When one of these may have something to do; UINT64_MAX: not as things are.
 template <class K>
 std::uint64_t Reactor<K>::next_break_off_ms() const {
-    if (stalled_.first == NONE || slots_wanted() == 0) return UINT64_MAX;
-    return connections_[stalled_.first].stalled_ms + stall_ms();
+    const std::uint64_t upload_ms = upload_slot_wanted() ? upload_look_ms_ : UINT64_MAX;
+    if (stalled_.first == NONE || slots_wanted() == 0) return upload_ms;
+    return std::min(upload_ms, connections_[stalled_.first].stalled_ms + stall_ms());
 }
 
 }  // namespace pinion::shard

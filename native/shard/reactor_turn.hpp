@@ -150,6 +150,7 @@ template <class K>
 void Reactor<K>::serve_waiting() {
     slot_came_back();
     break_off_stalled();  // for those who still wait
+    break_off_slow_upload();
     room_came_back();
     settle_marked();
 }

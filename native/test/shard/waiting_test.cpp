@@ -5,7 +5,7 @@
 namespace pinion::test {
 namespace {
 
-constexpr std::uint32_t HANDLER_MS = 5000;
+constexpr std::uint32_t HANDLER_MS = 4000;  // before slow uploads give way
 constexpr unsigned WAITERS = 20;
 constexpr unsigned GONE = 5;  // of these, before their time is over
 

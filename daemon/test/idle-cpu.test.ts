@@ -31,7 +31,7 @@ routes:
   - { path: /stream, handler: ./stream.ts }
   - { path: /fixed, respond: { status: 200, type: text/plain, body: "${"f".repeat(1000)}" } }
 timeouts: { head: 1h, body: 1h, handler: 1h, write: 1h, keepAlive: 1h, drain: 0s, spin: 1h }
-limits: { slots: 16, pipeline: 4, arena: 1MiB }
+limits: { slots: 32, pipeline: 4, arena: 1MiB }
 `;
 
 const CONNECTIONS = 24;

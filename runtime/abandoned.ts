@@ -4,7 +4,7 @@
 import type { Exchange } from "./exchange.js";
 import type { RequestView } from "./request.js";
 
-export const KEPT_MS = 30_000;
+const KEPT_MS = 30_000;
 
 /** Whose request it was: the exchange has another view by the time when its slot has been given back. */
 interface Keeping {

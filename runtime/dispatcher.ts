@@ -201,11 +201,7 @@ export class Dispatcher {
   #abort(exchange: Exchange, reason: number): void {
     const { view } = exchange;
     if (reason === AbortReason.timedOut && view !== null) {
-      this.#say(
-        "warning",
-        view,
-        "the time is up: the client got a 504 (or, for a body that came too slowly, a 408), or half an answer",
-      );
+      this.#say("warning", view, "the time is up: the client got a 504, or half an answer");
     }
     exchange.abort(reason);
     if (exchange.view === null || reason === AbortReason.halfClosed) return;

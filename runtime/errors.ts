@@ -67,11 +67,11 @@ export class RequestOverError extends Error {
 
 const ABORT_REASONS = [
   { code: "PINION_CLIENT_GONE", message: "the client closed the connection" },
+  { code: "PINION_TIMED_OUT", message: "the time is up: the client got a 504" },
   {
-    code: "PINION_TIMED_OUT",
-    message: "the time is up: the client got a 504, or a 408 for its body",
+    code: "PINION_BODY_TOO_SLOW",
+    message: "the request body came too slowly: the client got a 408",
   },
-  { code: "PINION_DRAINING", message: "the server is shutting down" },
   { code: "PINION_CLIENT_GONE", message: "the client has closed its side of the connection" },
   { code: "PINION_BODY_REFUSED", message: "the request body is too large or malformed" },
 ] as const;

@@ -48,7 +48,7 @@ export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 export const AbortReason = {
   clientGone: 0,
   timedOut: 1,
-  draining: 2,
+  bodyTooSlow: 2,
   halfClosed: 3,
   bodyRefused: 4,
 } as const;

@@ -2,9 +2,11 @@
 import test from "ava";
 import { startDaemon } from "./support/daemon.js";
 import { settlesTo, shardStatus } from "./support/status.js";
-import { Wire } from "./support/wire.js";
+import { fetchRaw, Wire } from "./support/wire.js";
 
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+const REASONS = "GET /upload HTTP/1.1\r\nHost: test\r\n\r\n";
 
 const FRAMINGS: Record<string, { field: string; piece: string }> = {
   "by its length": { field: "Content-Length: 100000", piece: "x" },
@@ -17,16 +19,20 @@ for (const [framing, { field, piece }] of Object.entries(FRAMINGS)) {
     async (t) => {
       const daemon = await startDaemon(t, {
         config: `
-routes: [{ path: /upload, methods: [POST], handler: ./upload.ts }]
+routes: [{ path: /upload, methods: [GET, POST], handler: ./upload.ts }]
 timeouts: { body: 500ms }
 limits: { arena: 16MiB, connection: 256KiB, slots: 64 } # in the smallest the server itself may be what holds a body up
 `,
         files: {
-          "upload.ts": `export default async (request) => {
-          let bytes = 0;
-          for await (const part of request) bytes += part.length;
-          return String(bytes);
-        };`,
+          "upload.ts": `
+          let reasons = [];
+          export const GET = () => reasons.join();
+          export const POST = async (request) => {
+            request.signal.addEventListener("abort", () => reasons.push(request.signal.reason.code));
+            let bytes = 0;
+            for await (const part of request) bytes += part.length;
+            return String(bytes);
+          };`,
         },
       });
       const before = await shardStatus(daemon);
@@ -40,6 +46,8 @@ limits: { arena: 16MiB, connection: 256KiB, slots: 64 } # in the smallest the se
       t.not(wire.unread, "", "it was never too slow");
       const { status, fields } = await wire.answer();
       t.deepEqual([status, fields.get("connection")], [408, "close"]);
+      t.is((await fetchRaw(daemon.port, REASONS)).body, "PINION_BODY_TOO_SLOW");
+      t.notRegex(daemon.output(), /the time is up/, "it is no fault of the handler's");
       wire.close();
       await settlesTo(t, daemon, before);
     },

@@ -52,7 +52,7 @@ inline constexpr unsigned ENTRY_TYPE_COUNT = 17;
 enum class AbortReason : std::uint8_t {
     client_gone = 0,
     timed_out = 1,
-    draining = 2,
+    body_too_slow = 2,
     half_closed = 3,
     body_refused = 4,
 };

@@ -199,6 +199,7 @@ private:
     void received(const io::Completion& completion);
     void received_into(Connection& connection, std::int32_t result);
     void stream_ended(Connection& connection);
+    void tell_half_close(Connection& connection, std::uint32_t but);
     bool wants_input(const Connection& connection) const;
     void arm_receive(Connection& connection);
     bool receive_run(Connection& connection, std::uint32_t most_segments);
@@ -214,11 +215,12 @@ private:
     WaitList& list_of(Wait what);
     void wait_on(Connection& connection, Wait what);
     void stop_waiting(Connection& connection);
-    Connection& next_of(WaitList& list);
+    Connection& waited(std::uint32_t index);
+    Connection& next_of(const WaitList& list);
     void wait_for_segment(Connection& connection);
     void serve_starved();
     void wait_for_slot(Connection& connection, Wait what);
-    void serve_lane_waiter(WaitList& list);
+    void serve_lane_waiter(std::uint32_t index);
     std::uint32_t slot_waiters() const { return laneless_.count + newcomers_.count + uploadless_.count; }
     double waiting_since_ns(const Connection& connection) const;
     bool slot_waiter_may_go();

@@ -102,8 +102,13 @@ void Reactor<K>::shed_newcomers() {
     shedding_ = true;  // whose turn it is gets 503
     for (std::uint32_t most = BATCH; most > 0 && newcomers_.first != NONE && exchanges_.peek() != NONE; --most) {
         const double waited_ns = clock_.now_ns - waiting_since_ns(connections_[newcomers_.first]);
-        if (waited_ns < double(settings_.admission.interval_ms) * 1e6) break;
-        serve_lane_waiter(newcomers_);
+        if (waited_ns >= double(settings_.admission.interval_ms) * 1e6) {
+            serve_lane_waiter(newcomers_.first);
+        } else if (too_long(queue_, newcomers_.count * NEWCOMERS_EVERY, 4)) {
+            serve_lane_waiter(newcomers_.last);  // came before that was known
+        } else {
+            break;
+        }
     }
     shedding_ = false;
 }

@@ -158,7 +158,7 @@ void Reactor<K>::body_too_slow(Connection& connection) {
     mark(connection);
     Exchange& body = exchanges_[connection.body];
     if (body.begun || !body.linked) return terminate(connection, true);
-    abandon(body, layout::AbortReason::timed_out);
+    abandon(body, layout::AbortReason::body_too_slow);
     answer_status(body, 408, true);
 }
 

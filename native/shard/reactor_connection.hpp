@@ -139,12 +139,13 @@ void Reactor<K>::closed(Connection& connection) {
     for (std::uint32_t i = 0; i < settings_.listeners.size(); ++i) arm_accept(i);
 }
 
-// Of a connection whose body is being read. While the handler holds back, or the 100 that the client waits for, it is
-// not the client who is slow.
+// Of a connection whose body is being read. While the handler holds back, or the 100 that the client waits for, or no
+// segment is there for what it sends, it is not the client who is slow.
 template <class K>
 bool Reactor<K>::client_is_slow(const Connection& connection) const {
     const Exchange& body = exchanges_[connection.body];
-    return !body.expect_continue && connection.input_first == NONE && (body.body_discard || !body_full(body));
+    return !body.expect_continue && connection.input_first == NONE && connection.wait != Wait::body_segment &&
+           (body.body_discard || !body_full(body));
 }
 
 // Requests are under way and no operation on the socket would tell that their client has gone: its sending side has
@@ -165,6 +166,8 @@ bool Reactor<K>::look_at_peer(Connection& connection) {
             terminate(connection, true);
             return true;
         }
+        // What it has sent before is still read, if its handler wants it.
+        if (peer.ended) tell_half_close(connection, NONE);
     }
     return false;
 }

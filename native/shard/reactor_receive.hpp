@@ -106,18 +106,23 @@ void Reactor<K>::stream_ended(Connection& connection) {
     }
     // What has been received and not been read may be the rest of a body.
     const std::uint32_t broken = connection.input_first == NONE ? connection.body : NONE;
-    // Mostly it is gone. Handlers may stop; what they answer is sent all the same.
-    for (std::uint32_t i = connection.first; i != NONE; i = exchanges_[i].next) {
-        Exchange& exchange = exchanges_[i];
-        if (exchange.stage == Stage::lane && i != broken) {
-            push(exchange.lane, EntryType::abort, exchange, std::uint32_t(layout::AbortReason::half_closed));
-        }
-    }
+    tell_half_close(connection, broken);
     if (broken != NONE) return body_broke_off(connection);
     // A head that will never be whole; its rest may be among what has been received and not been read.
     if (connection.head_length > 0 && !connection.has_input() && connection.first == NONE &&
         connection.output_first == NONE) {
         return terminate(connection, false);
+    }
+}
+
+// Mostly the client is gone. Handlers may stop; what they answer is sent all the same.
+template <class K>
+void Reactor<K>::tell_half_close(Connection& connection, std::uint32_t but) {
+    for (std::uint32_t i = connection.first; i != NONE; i = exchanges_[i].next) {
+        Exchange& exchange = exchanges_[i];
+        if (exchange.stage != Stage::lane || exchange.half_close_told || i == but) continue;
+        exchange.half_close_told = true;
+        push(exchange.lane, EntryType::abort, exchange, std::uint32_t(layout::AbortReason::half_closed));
     }
 }
 

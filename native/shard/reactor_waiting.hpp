@@ -55,13 +55,18 @@ void Reactor<K>::stop_waiting(Connection& connection) {
     --list.count;
 }
 
-// Takes the first off a list that is not empty.
 template <class K>
-Connection& Reactor<K>::next_of(WaitList& list) {
-    Connection& connection = connections_[list.first];
+Connection& Reactor<K>::waited(std::uint32_t index) {
+    Connection& connection = connections_[index];
     stop_waiting(connection);
     mark(connection);
     return connection;
+}
+
+// Takes the first off a list that is not empty.
+template <class K>
+Connection& Reactor<K>::next_of(const WaitList& list) {
+    return waited(list.first);
 }
 
 template <class K>
@@ -75,6 +80,7 @@ void Reactor<K>::serve_starved() {
     std::uint32_t served = 0;
     const auto serve = [&](WaitList& list) {
         Connection& connection = next_of(list);
+        if (connection.body != NONE) not_the_client(exchanges_[connection.body]);
         if (connection.has_input()) read_input(connection);
         settle_marked();
         lend_segments();
@@ -121,16 +127,16 @@ bool Reactor<K>::slot_waiter_may_go() {
 template <class K>
 void Reactor<K>::slot_came_back() {
     while (slotless_.first != NONE && exchanges_.peek() != NONE) read_input(next_of(slotless_));
-    while (laneless_.first != NONE && has_lane_slot()) serve_lane_waiter(laneless_);
-    while (newcomers_.first != NONE && has_new_slot()) serve_lane_waiter(newcomers_);
+    while (laneless_.first != NONE && has_lane_slot()) serve_lane_waiter(laneless_.first);
+    while (newcomers_.first != NONE && has_new_slot()) serve_lane_waiter(newcomers_.first);
     while (uploadless_.first != NONE && has_slot_for(connections_[uploadless_.first]) && has_upload_slot()) {
-        serve_lane_waiter(uploadless_);
+        serve_lane_waiter(uploadless_.first);
     }
 }
 
 template <class K>
-void Reactor<K>::serve_lane_waiter(WaitList& list) {
-    Connection& connection = next_of(list);
+void Reactor<K>::serve_lane_waiter(std::uint32_t index) {
+    Connection& connection = waited(index);
     if (connection.state == ConnectionState::open) read_input(connection);
 }
 

@@ -177,6 +177,7 @@ struct Exchange {
     bool want_continue : 1;    // the handler has asked for the body
     bool streams : 1;          // its answer comes in parts: counted in streams_
     bool broken_off : 1;       // its client stalled: counted in breaking_off_ until the slot is back
+    bool half_close_told : 1;  // to its handler
     std::uint8_t minor_version;
     http::Framing framing;
 

@@ -1,6 +1,7 @@
 // Runs the tests of this binary: native_tests [--list] [PART-OF-A-NAME]...
 // A PART that begins with "-" leaves out what contains the rest of it. The last line counts; any failure is a
 // non-zero exit, and so is a test that checked nothing.
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -79,13 +80,15 @@ bool run(const Case& test) {
     // Named before it runs: an assertion or a sanitizer that ends the process then says in which test.
     std::printf("%s ... ", test.name);
     std::fflush(stdout);
+    const auto began = std::chrono::steady_clock::now();
     test.run();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
     if (tally().checks.load() == checks) {
         std::fprintf(stdout, "  %s:%d: failed: the test has checked nothing\n", test.file, test.line);
         tally().failures.fetch_add(1);
     }
     const bool passed = tally().failures.load() == failures;
-    std::puts(passed ? "ok" : "FAILED");
+    std::printf("%s (%.1f s)\n", passed ? "ok" : "FAILED", took.count());
     return passed;
 }
 

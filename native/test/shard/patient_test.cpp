@@ -197,6 +197,52 @@ REACTOR_TEST(GoneUnheard, "patient: a client that goes while nothing is read of 
     rig.check_all_returned();
 }
 
+REACTOR_TEST(EndUnheard,
+             "patient: a half-close behind bytes that nobody reads is told, once, and they are read all the same") {
+    PatientRig<K> rig;
+    REQUIRE_EQ(rig.failure, "");
+    rig.go_live();
+    constexpr std::size_t LENGTH = 100000;
+    auto peer = rig.connect();
+    peer->write("POST /h/x HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(LENGTH) + "\r\n\r\n" +
+                std::string(LENGTH, 'x'));
+    const Started request = next_request(rig);
+    std::vector<layout::Entry> parts;
+    std::vector<layout::Entry> others;
+    rig.on_turn = [&] {
+        for (layout::Entry entry; rig.worker.pop(entry);) {
+            (EntryType(entry.head & 0xff) == EntryType::body ? parts : others).push_back(entry);
+        }
+    };
+    rig.pass(1500);
+    CHECK_EQ(others.size(), 0u);
+    peer->shutdown_write();
+    rig.pass(4000);
+    REQUIRE_EQ(others.size(), 1u);
+    CHECK_EQ(EntryType(others[0].head & 0xff), EntryType::abort);
+    CHECK_EQ(layout::AbortReason(others[0].argument), layout::AbortReason::half_closed);
+    std::size_t received = 0;
+    const auto consume = [&] {
+        for (const layout::Entry& part : std::exchange(parts, {})) {
+            received += part.argument2;
+            rig.worker.push(EntryType::consumed, part.head >> 8, part.generation, part.argument, part.argument2);
+        }
+    };
+    consume();
+    CHECK(received < LENGTH);  // the rest was not read before
+    CHECK(rig.until([&] { return consume(), others.size() == 2; }));
+    CHECK_EQ(received, LENGTH);
+    CHECK_EQ(EntryType(others[1].head & 0xff), EntryType::body_end);
+    CHECK_EQ(others[1].argument, 0u);
+    rig.worker.answer(request.slot, request.generation, {.body = "whole"});
+    CHECK(rig.until([&] { return peer->ended; }));
+    REQUIRE_EQ(peer->in.answers.size(), 1u);
+    CHECK_EQ(peer->in.answers[0].body, "whole");
+    CHECK_EQ(others.size(), 2u);
+    rig.on_turn = nullptr;
+    rig.check_all_returned();
+}
+
 REACTOR_TEST(WantedUploads, "patient: while uploads wait to begin, those that hardly come give way, and no others") {
     constexpr unsigned UPLOADS = 8;  // half of the slots
     PatientRig<K> rig(12000);

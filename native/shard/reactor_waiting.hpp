@@ -71,7 +71,9 @@ Connection& Reactor<K>::next_of(const WaitList& list) {
 
 template <class K>
 void Reactor<K>::wait_for_segment(Connection& connection) {
-    wait_on(connection, connection.body != NONE ? Wait::body_segment : Wait::segment);
+    if (connection.body == NONE) return wait_on(connection, Wait::segment);
+    exchanges_[connection.body].body_moved_ms = clock_.now_ms;  // up to now its client may have been silent
+    wait_on(connection, Wait::body_segment);
 }
 
 // One re-arm for each segment that is there, heads and bodies in turn. What it frees is lent at once, for those behind.
